@@ -1,0 +1,2 @@
+//! judge
+pub mod gate;

@@ -1,0 +1,3 @@
+//! rehearse
+pub mod isolation;
+pub mod rows;
