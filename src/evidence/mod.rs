@@ -1,1 +1,38 @@
-//! evidence
+//! Evidence: the facts that a rehearsal saw, without any opinion.
+//!
+//! Owns: the types of the three fact files and of the plan. Everything else in a packet is derived
+//! from them (`judge::derive`). Must not: judge, read files, know a clock. Nothing volatile stands here:
+//! no time, host, path, process id or duration, so that a second rehearsal of the same source, plan,
+//! policy and executable gives the same bytes (DESIGN section 3).
+//!
+//! ```text
+//! rehearsal-target-lock.json         TargetLock          what was cloned, why it is not production, isolation
+//! rehearsal-execution-evidence.json  ExecutionEvidence   each step, quoting the lock's digest
+//! clone-rollback-evidence.json       RollbackEvidence    the entries: before, after_apply, after_rollback
+//! plan/…                             Plan                the operator's own files, byte for byte
+//! ```
+
+pub mod difference;
+pub mod entry;
+pub mod execution;
+pub mod isolation;
+pub mod lock;
+pub mod plan;
+
+pub use entry::{Hashes, Kind, Leg, Outcome, RollbackEvidence};
+pub use execution::ExecutionEvidence;
+pub use lock::TargetLock;
+pub use plan::Plan;
+
+/// The facts of one rehearsal, and the plan that it followed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// What was cloned.
+    pub lock: TargetLock,
+    /// What was done.
+    pub execution: ExecutionEvidence,
+    /// What was found before, between and after.
+    pub rollback: RollbackEvidence,
+    /// The operator's files.
+    pub plan: Plan,
+}
