@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The call. Everything is in the library; see its tour.
+
+fn main() -> std::process::ExitCode {
+    fix7_ledger::cli::main()
+}

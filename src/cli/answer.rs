@@ -1,0 +1,215 @@
+//! Answers and failures: the same facts as text for people and as JSON for programs.
+//!
+//! Owns: what is printed, where (results on stdout, all else on stderr) and the exit code. Must not:
+//! know a verb. Text that comes from outside is escaped before it reaches a terminal.
+//!
+//! ```text
+//! text   error: NO_MUTATION: clone-rollback-evidence.json#/entries/1: expected …, found …
+//!         hint: the change did nothing on the clone: …
+//! json   {"schema":"fix7.cli.validate/v1","ok":false,"exit":4,"reasons":[{"code":"NO_MUTATION",…}],…}
+//! ```
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use owo_colors::OwoColorize;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::verdict::{Code, Reason, Verdict};
+
+/// What a verb found or did. It may be a negative finding: then `verdict` holds the reasons.
+#[derive(Debug, Default)]
+pub struct Answer {
+    text: String,
+    facts: Map<String, Value>,
+    verdict: Verdict,
+}
+
+impl Answer {
+    /// An answer in words, without a final newline.
+    pub fn done(text: impl Display) -> Answer {
+        Answer { text: text.to_string(), ..Answer::default() }
+    }
+
+    /// Adds a fact to the JSON form.
+    pub fn with(mut self, key: &str, fact: impl Serialize) -> Answer {
+        let value = serde_json::to_value(fact).unwrap_or(Value::Null);
+        self.facts.insert(key.to_owned(), value);
+        self
+    }
+
+    /// Adds the reasons of a verdict: they are printed after the text and decide the exit code.
+    pub fn judged(mut self, verdict: Verdict) -> Answer {
+        self.verdict.merge(verdict);
+        self
+    }
+}
+
+/// A verb that could not do its work. Nothing was written, nothing was lost.
+#[derive(Debug)]
+pub struct Failure {
+    verdict: Verdict,
+    facts: Map<String, Value>,
+}
+
+impl Failure {
+    /// One reason.
+    pub fn because(code: Code, object: impl Display, found: impl Display) -> Failure {
+        Reason::new(code, object).found(found).into()
+    }
+
+    /// Adds a fact to the JSON form (where a kept packet lies, both heads of a fork).
+    pub fn with(mut self, key: &str, fact: impl Serialize) -> Failure {
+        self.facts.insert(key.to_owned(), serde_json::to_value(fact).unwrap_or(Value::Null));
+        self
+    }
+
+    /// The reasons.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Failure {
+        Failure { verdict: reason.into(), facts: Map::new() }
+    }
+}
+
+impl From<Verdict> for Failure {
+    fn from(verdict: Verdict) -> Failure {
+        Failure { verdict, facts: Map::new() }
+    }
+}
+
+/// How to speak to whoever called.
+pub struct Ui {
+    json: bool,
+}
+
+impl Ui {
+    pub(super) fn new(json: bool) -> Ui {
+        Ui { json }
+    }
+
+    /// Whether progress bars and colour have somebody to look at them.
+    pub fn terminal(&self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
+    }
+
+    /// Whether the caller asked for JSON.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Tells a person what is going on, on stderr. Silent with `--json`.
+    pub fn say(&self, line: impl Display) {
+        if !self.json {
+            let _ = writeln!(anstream::stderr(), "{line}");
+        }
+    }
+
+    /// Prints part of a result on stdout at once, for verbs that tell a story as it goes.
+    pub fn tell(&self, line: impl Display) {
+        if !self.json {
+            let _ = writeln!(anstream::stdout(), "{line}");
+        }
+    }
+
+    pub(super) fn finish(&self, verb: &str, result: Result<Answer, Failure>) -> ExitCode {
+        let (text, facts, verdict) = match result {
+            Ok(answer) => (answer.text, answer.facts, answer.verdict),
+            Err(failure) => (String::new(), failure.facts, failure.verdict),
+        };
+        let exit = verdict.exit_code();
+        // A closed pipe downstream is the reader's business, not an error of ours.
+        if self.json {
+            let document = envelope(verb, facts, &verdict);
+            let _ = writeln!(anstream::stdout(), "{document}");
+        } else {
+            if !text.is_empty() {
+                let _ = writeln!(anstream::stdout(), "{text}");
+            }
+            let _ = write!(anstream::stderr(), "{}", explained(&verdict));
+        }
+        ExitCode::from(exit)
+    }
+}
+
+/// The JSON form: `schema`, `ok`, `exit` and `reasons` are always there.
+fn envelope(verb: &str, mut facts: Map<String, Value>, verdict: &Verdict) -> Value {
+    let reasons: Vec<Value> = verdict
+        .reasons()
+        .iter()
+        .map(|reason| {
+            let mut value = serde_json::to_value(reason).unwrap_or(Value::Null);
+            if let Value::Object(fields) = &mut value {
+                fields.insert("advice".to_owned(), reason.code.advice().into());
+            }
+            value
+        })
+        .collect();
+    facts.insert("schema".to_owned(), format!("fix7.cli.{verb}/v1").into());
+    facts.insert("ok".to_owned(), verdict.accepted().into());
+    facts.insert("exit".to_owned(), verdict.exit_code().into());
+    facts.insert("reasons".to_owned(), reasons.into());
+    Value::Object(facts)
+}
+
+/// Every reason with its advice; the same advice is given once.
+fn explained(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    let mut advised = Vec::new();
+    for reason in verdict.reasons() {
+        text.push_str(&format!("{} {}\n", "error:".red().bold(), escaped(&reason.to_string())));
+        if !advised.contains(&reason.code) {
+            advised.push(reason.code);
+            text.push_str(&format!("{} {}\n", " hint:".cyan(), reason.code.advice()));
+        }
+    }
+    text
+}
+
+/// Makes control characters and bidirectional overrides visible: what comes from a packet or a commit
+/// must not steer the terminal.
+pub fn escaped(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match steers(c) {
+            true => out.extend(c.escape_unicode()),
+            false => out.push(c),
+        }
+        out
+    })
+}
+
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_and_text_carry_the_same_codes() {
+        let verdict: Verdict = Reason::new(Code::NoMutation, "entries/1").values("a", "b").into();
+        let json = envelope("validate", Map::new(), &verdict);
+        assert_eq!(json["exit"], 4);
+        assert_eq!(json["reasons"][0]["code"], "NO_MUTATION");
+        assert!(explained(&verdict).contains("NO_MUTATION: entries/1: expected a, found b"));
+        assert_eq!(envelope("x", Map::new(), &Verdict::default())["ok"], true);
+    }
+
+    #[test]
+    fn terminals_are_not_steered() {
+        assert_eq!(escaped("a\u{1b}[2Jb\u{202e}"), "a\\u{1b}[2Jb\\u{202e}");
+        assert_eq!(escaped("plain\ttext"), "plain\ttext");
+    }
+}

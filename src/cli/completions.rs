@@ -1,0 +1,17 @@
+//! `completions`: a completion script for a shell.
+
+use super::answer::{Answer, Failure, Ui};
+
+/// Arguments of `completions`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// bash, elvish, fish, powershell or zsh.
+    shell: clap_complete::Shell,
+}
+
+pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut super::command(), "fix7-ledger", &mut script);
+    let text = String::from_utf8_lossy(&script).into_owned();
+    Ok(Answer::done(text.trim_end()).with("script", text.as_str()))
+}
