@@ -1,2 +1,3 @@
-#[test]
-fn t() {}
+//! Every test that goes through the binary or across modules: one crate, one file a topic.
+
+mod architecture;
