@@ -1,3 +1,4 @@
 //! Every test that goes through the binary or across modules: one crate, one file a topic.
 
 mod architecture;
+mod harness;
