@@ -12,6 +12,9 @@
 //! plan/…                             Plan                the operator's own files, byte for byte
 //! ```
 
+pub mod blockers;
+pub mod ci;
+pub mod decision;
 pub mod difference;
 pub mod entry;
 pub mod execution;
@@ -19,6 +22,7 @@ pub mod isolation;
 pub mod lock;
 pub mod plan;
 
+pub use blockers::BlockerMap;
 pub use entry::{Hashes, Kind, Leg, Outcome, RollbackEvidence};
 pub use execution::ExecutionEvidence;
 pub use lock::TargetLock;

@@ -1,0 +1,2 @@
+-- The way back: it must restore every row and the schema.
+DROP TABLE rehearsal_note;
