@@ -1,1 +1,27 @@
-//! ledger
+//! The ledger in git: the only user of git objects and refs, and of fsync.
+//!
+//! Owns: reading entries (each object hashed again), appending them durably, pushing, and what the hooks
+//! see of a push. Must not: judge what an entry says, sign, read the clock or the environment, print.
+//!
+//! ```text
+//! Repository::open ─► tip ─► Reader::read_chain ─► Reader::read_entry ─► StoredEntry ─► (entry, verify)
+//! ```
+
+mod append;
+mod chain;
+mod commit;
+mod durable;
+mod error;
+pub mod limits;
+mod lock;
+mod objects;
+mod pack;
+mod repository;
+mod tree;
+
+pub use append::{Draft, Render, Step};
+pub use error::{Error, Result};
+pub use lock::HostLock;
+pub use objects::{Kind, Oid, Reader, parse_oid};
+pub use repository::{LEDGER_PREFIX, LedgerRef, Repository};
+pub use tree::{name_is_allowed, path_is_allowed};

@@ -1,0 +1,139 @@
+//! Walking a ledger and reading its entries.
+//!
+//! Owns: the linear walk from a tip to the first entry, and turning one commit into a
+//! [`StoredEntry`]. Must not: judge what an entry says.
+
+use std::collections::BTreeMap;
+
+use super::commit::links;
+use super::error::{Error, Result};
+use super::limits::*;
+use super::objects::{Kind, Oid, Reader};
+use super::tree;
+use crate::entry::StoredEntry;
+use crate::verdict::Code;
+
+impl Reader {
+    /// The commits from the first entry to `tip`, oldest first.
+    ///
+    /// # Errors
+    /// `CHAIN_BROKEN` for a merge, `OBJECT_MISSING`, `OBJECT_CORRUPT`, `LIMIT_EXCEEDED`.
+    pub fn read_chain(&self, tip: &Oid) -> Result<Vec<Oid>> {
+        let (chain, met) = self.walk_back(tip, None, MAX_ENTRIES)?;
+        debug_assert!(!met);
+        Ok(chain)
+    }
+
+    /// The commits after `known` up to `tip`, oldest first. `None`: `known` is not among `tip`'s ancestors.
+    ///
+    /// # Errors
+    /// As [`Reader::read_chain`]; `LIMIT_EXCEEDED` after `most` commits.
+    pub fn read_chain_since(&self, tip: &Oid, known: &Oid, most: usize) -> Result<Option<Vec<Oid>>> {
+        let (chain, met) = self.walk_back(tip, Some(known), most)?;
+        Ok(met.then_some(chain))
+    }
+
+    fn walk_back(&self, tip: &Oid, until: Option<&Oid>, most: usize) -> Result<(Vec<Oid>, bool)> {
+        let mut chain = Vec::new();
+        let mut buffer = Vec::new();
+        let mut next = *tip;
+        let met = loop {
+            if until == Some(&next) {
+                break true;
+            }
+            if chain.len() >= most {
+                let expected = format_args!("at most {most} entries");
+                return Err(Error::expected(Code::LimitExceeded, format_args!("ledger at {tip}"), expected, "more"));
+            }
+            self.read(&next, Kind::Commit, MAX_COMMIT_BYTES, &mut buffer)?;
+            let parents = links(&next, &buffer)?.parents;
+            chain.push(next);
+            match parents[..] {
+                [] => break false,
+                [parent] => next = parent,
+                _ => {
+                    let found = format_args!("{} parents", parents.len());
+                    return Err(Error::expected(Code::ChainBroken, format_args!("git commit {next}"), "one parent", found));
+                }
+            }
+        };
+        chain.reverse();
+        Ok((chain, met))
+    }
+
+    /// One entry: its commit and all files of its tree.
+    ///
+    /// # Errors
+    /// `OBJECT_MISSING`, `OBJECT_CORRUPT`, `ENTRY_MALFORMED` (a link, a submodule, an executable),
+    /// `PATH_FORBIDDEN`, `LIMIT_EXCEEDED`.
+    pub fn read_entry(&self, id: &Oid) -> Result<StoredEntry> {
+        let mut commit = Vec::new();
+        self.read(id, Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
+        let root = links(id, &commit)?.tree;
+        let mut taken = Taken { entry: *id, files: BTreeMap::new(), bytes: 0 };
+        self.read_directory(&root, "", 1, &mut taken)?;
+        Ok(StoredEntry { oid: id.to_string(), commit, files: taken.files })
+    }
+
+    fn read_directory(&self, id: &Oid, path: &str, depth: usize, taken: &mut Taken) -> Result<()> {
+        if depth > MAX_TREE_DEPTH {
+            return Err(taken.over("directories below one another", MAX_TREE_DEPTH));
+        }
+        let mut bytes = Vec::new();
+        self.read(id, Kind::Tree, MAX_TREE_BYTES, &mut bytes)?;
+        let mut folded: Vec<String> = Vec::new();
+        for line in tree::parse(id, &bytes)? {
+            let name = match std::str::from_utf8(line.name) {
+                Ok(name) if tree::name_is_allowed(name) => name,
+                _ => return Err(taken.forbidden(format_args!("{path}{}", line.name.escape_ascii()))),
+            };
+            folded.push(name.to_ascii_lowercase());
+            let path = format!("{path}{name}");
+            match line.mode {
+                b"100644" => {
+                    let content = self.read_file(&line.id, taken)?;
+                    taken.files.insert(path, content);
+                }
+                b"40000" => self.read_directory(&line.id, &format!("{path}/"), depth + 1, taken)?,
+                other => {
+                    let object = format_args!("entry {}: {path}", taken.entry);
+                    return Err(Error::expected(Code::EntryMalformed, object, "mode 100644 or 40000", other.escape_ascii()));
+                }
+            }
+        }
+        folded.sort_unstable();
+        match folded.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(taken.forbidden(format_args!("{path}{} twice", pair[0]))),
+            None => Ok(()),
+        }
+    }
+
+    fn read_file(&self, id: &Oid, taken: &mut Taken) -> Result<Vec<u8>> {
+        if taken.files.len() == MAX_FILES_PER_ENTRY {
+            return Err(taken.over("files", MAX_FILES_PER_ENTRY));
+        }
+        let mut content = Vec::new();
+        let left = MAX_FILE_BYTES.min(MAX_ENTRY_BYTES - taken.bytes);
+        self.read(id, Kind::Blob, left, &mut content)?;
+        taken.bytes += content.len() as u64;
+        Ok(content)
+    }
+}
+
+/// What was read of an entry so far.
+struct Taken {
+    entry: Oid,
+    files: BTreeMap<String, Vec<u8>>,
+    bytes: u64,
+}
+
+impl Taken {
+    fn over(&self, what: &str, limit: usize) -> Error {
+        let most = format_args!("at most {limit} {what}");
+        Error::expected(Code::LimitExceeded, format_args!("entry {}", self.entry), most, "more")
+    }
+
+    fn forbidden(&self, path: std::fmt::Arguments<'_>) -> Error {
+        Error::found(Code::PathForbidden, format_args!("entry {}", self.entry), path)
+    }
+}
