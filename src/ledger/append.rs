@@ -45,8 +45,8 @@ pub struct Draft<'a> {
 }
 
 /// Renders and signs the commit object for a tree and a parent (their git object ids, in hexadecimal).
-pub type Render<'a> =
-    dyn FnMut(&str, Option<&str>) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> + 'a;
+pub type Render<'a> = dyn FnMut(&str, Option<&str>) -> std::result::Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>
+    + 'a;
 
 /// Where an append stands. Shown to an observer that can stop it there, as a crash would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,11 @@ impl Repository {
         let stored = std::fs::read(&pack_path).at("read back", &pack_path)?;
         pack::check(&stored, &pack.offsets, &pack.checksum, MAX_FILE_BYTES)?;
         if std::fs::read(&index_path).at("read back", &index_path)? != pack.index {
-            return Err(Error::found(Code::ObjectCorrupt, index_path.display(), "another content than was written"));
+            return Err(Error::found(
+                Code::ObjectCorrupt,
+                index_path.display(),
+                "another content than was written",
+            ));
         }
         Ok(())
     }
@@ -189,7 +193,11 @@ fn prepare(draft: &Draft<'_>, render: &mut Render<'_>) -> Result<(Oid, Pack)> {
     let found = links(&id, &commit)?;
     let names_them = found.tree == rendered.root && found.parents.iter().eq(draft.expected.iter());
     if !names_them || commit.len() as u64 > MAX_COMMIT_BYTES {
-        return Err(Error::found(Code::EntryMalformed, "commit", "it does not name its tree and parent, or is too long"));
+        return Err(Error::found(
+            Code::EntryMalformed,
+            "commit",
+            "it does not name its tree and parent, or is too long",
+        ));
     }
     let mut builder = Builder::new();
     builder.add(Kind::Commit, id, &commit)?;

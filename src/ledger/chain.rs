@@ -43,7 +43,12 @@ impl Reader {
             }
             if chain.len() >= most {
                 let expected = format_args!("at most {most} entries");
-                return Err(Error::expected(Code::LimitExceeded, format_args!("ledger at {tip}"), expected, "more"));
+                return Err(Error::expected(
+                    Code::LimitExceeded,
+                    format_args!("ledger at {tip}"),
+                    expected,
+                    "more",
+                ));
             }
             self.read(&next, Kind::Commit, MAX_COMMIT_BYTES, &mut buffer)?;
             let parents = links(&next, &buffer)?.parents;
@@ -53,7 +58,12 @@ impl Reader {
                 [parent] => next = parent,
                 _ => {
                     let found = format_args!("{} parents", parents.len());
-                    return Err(Error::expected(Code::ChainBroken, format_args!("git commit {next}"), "one parent", found));
+                    return Err(Error::expected(
+                        Code::ChainBroken,
+                        format_args!("git commit {next}"),
+                        "one parent",
+                        found,
+                    ));
                 }
             }
         };
@@ -97,7 +107,12 @@ impl Reader {
                 b"40000" => self.read_directory(&line.id, &format!("{path}/"), depth + 1, taken)?,
                 other => {
                     let object = format_args!("entry {}: {path}", taken.entry);
-                    return Err(Error::expected(Code::EntryMalformed, object, "mode 100644 or 40000", other.escape_ascii()));
+                    return Err(Error::expected(
+                        Code::EntryMalformed,
+                        object,
+                        "mode 100644 or 40000",
+                        other.escape_ascii(),
+                    ));
                 }
             }
         }

@@ -58,7 +58,10 @@ mod tests {
     fn links_date_and_message_are_found() {
         let id = parse_oid(b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391").expect("an id");
         let found = links(&id, COMMIT.as_bytes()).expect("links");
-        assert_eq!((found.tree.to_string().as_str(), found.parents), ("4b825dc642cb6eb9a060e54bf8d69288fbee4904", vec![id]));
+        assert_eq!(
+            (found.tree.to_string().as_str(), found.parents),
+            ("4b825dc642cb6eb9a060e54bf8d69288fbee4904", vec![id])
+        );
         assert_eq!(committer_seconds(COMMIT.as_bytes()), 1_795_392_000);
         assert_eq!(message(COMMIT.as_bytes()), b"subject\n\nbody\n");
         assert_eq!(headers(COMMIT.as_bytes()).count(), 4);
@@ -67,8 +70,14 @@ mod tests {
     #[test]
     fn a_commit_without_a_tree_or_with_half_an_id_is_refused() {
         let id = parse_oid(b"e69de29bb2d1d6434b8b29ae775ad8c2e48c5391").expect("an id");
-        for bad in ["", "parent x\n", "tree 4b825d\n", &COMMIT.replace("parent e69", "parent E69"), &COMMIT[..44]] {
-            assert_eq!(links(&id, bad.as_bytes()).err().map(|e| e.code()), Some(Code::ObjectCorrupt), "{bad}");
+        for bad in
+            ["", "parent x\n", "tree 4b825d\n", &COMMIT.replace("parent e69", "parent E69"), &COMMIT[..44]]
+        {
+            assert_eq!(
+                links(&id, bad.as_bytes()).err().map(|e| e.code()),
+                Some(Code::ObjectCorrupt),
+                "{bad}"
+            );
         }
     }
 }

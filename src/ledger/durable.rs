@@ -28,7 +28,9 @@ pub(crate) fn create_directories(directory: &Path) -> Result<()> {
     if let Some(parent) = directory.parent() {
         create_directories(parent)?;
         match fs::create_dir(directory) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(e).at("make the directory", directory),
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(e).at("make the directory", directory);
+            }
             _ => sync_directory(parent)?,
         }
     }

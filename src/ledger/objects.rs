@@ -12,8 +12,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gix::odb::{Header as _, HandleArc, Store};
 use gix::objs::Find as _;
+use gix::odb::{HandleArc, Header as _, Store};
 
 use super::error::{Error, Result};
 use super::limits::{MAX_ALLOCATION_BYTES, SPARE_PACKS};
@@ -101,8 +101,9 @@ fn open_store(directory: &Path) -> Result<Store> {
         alloc_limit_bytes: Some(MAX_ALLOCATION_BYTES),
         ..Default::default()
     };
-    Store::at_opts(directory.to_owned(), gix::hash::Kind::Sha1, &mut std::iter::empty(), options)
-        .map_err(|source| Error::Io { action: "open the object directory", path: directory.to_owned(), source })
+    Store::at_opts(directory.to_owned(), gix::hash::Kind::Sha1, &mut std::iter::empty(), options).map_err(
+        |source| Error::Io { action: "open the object directory", path: directory.to_owned(), source },
+    )
 }
 
 /// Reads objects for one thread.
@@ -146,12 +147,7 @@ impl Reader {
             let kind = Kind::of(data.kind);
             let found = name_of(kind, data.data)?;
             if found != *id {
-                return Err(Error::expected(
-                    Code::ObjectCorrupt,
-                    format_args!("git object {id}"),
-                    id,
-                    found,
-                ));
+                return Err(Error::expected(Code::ObjectCorrupt, format_args!("git object {id}"), id, found));
             }
             return Ok(kind);
         }

@@ -178,7 +178,9 @@ pub(crate) fn inflate_entry(bytes: &[u8], limit: u64) -> Result<Option<Inflated>
     // One byte more than promised, so that content beyond the promise shows.
     let mut content = Vec::with_capacity(size as usize + 1);
     let mut inflate = Decompress::new(true);
-    let status = inflate.decompress_vec(&bytes[at..], &mut content, FlushDecompress::Finish).map_err(|e| bad(&e.to_string()))?;
+    let status = inflate
+        .decompress_vec(&bytes[at..], &mut content, FlushDecompress::Finish)
+        .map_err(|e| bad(&e.to_string()))?;
     if status != Status::StreamEnd || content.len() as u64 != size {
         return Err(bad("its content has another length than its header says"));
     }
@@ -228,7 +230,8 @@ mod tests {
         let pack = pack_of(&contents);
         check(&pack.pack, &pack.offsets, &pack.checksum, 1 << 20).expect("reads back");
         for ((_, offset), content) in pack.offsets.iter().zip(&contents) {
-            let entry = inflate_entry(&pack.pack[*offset as usize..], 1 << 20).expect("inflates").expect("no delta");
+            let entry =
+                inflate_entry(&pack.pack[*offset as usize..], 1 << 20).expect("inflates").expect("no delta");
             assert_eq!(&entry.content, content);
         }
         let small = pack_of(&contents[..5]);

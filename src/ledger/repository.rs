@@ -96,9 +96,11 @@ impl Repository {
     }
 
     fn open_with(path: &Path, in_front: &[PathBuf]) -> Result<Repository> {
-        let options = gix::open::Options::isolated()
-            .bail_if_untrusted(true)
-            .config_overrides(["core.useReplaceRefs=false", "core.commitGraph=false", "core.logAllRefUpdates=false"]);
+        let options = gix::open::Options::isolated().bail_if_untrusted(true).config_overrides([
+            "core.useReplaceRefs=false",
+            "core.commitGraph=false",
+            "core.logAllRefUpdates=false",
+        ]);
         let git = gix::ThreadSafeRepository::open_opts(path, options)
             .map_err(|e| Error::found(Code::Unreadable, path.display(), chain_of(&e)))?;
         let common_dir = git.common_dir.clone().unwrap_or_else(|| git.refs.git_dir().to_owned());
@@ -144,9 +146,12 @@ impl Repository {
         match found {
             Some(found) if found.name.as_ref() == full => match found.target {
                 Target::Object(id) => Ok(Some(id)),
-                Target::Symbolic(other) => {
-                    Err(Error::expected(Code::RefForbidden, name, "a ref to a commit", format_args!("a ref to {other}")))
-                }
+                Target::Symbolic(other) => Err(Error::expected(
+                    Code::RefForbidden,
+                    name,
+                    "a ref to a commit",
+                    format_args!("a ref to {other}"),
+                )),
             },
             _ => Ok(None),
         }
@@ -217,7 +222,9 @@ fn refuse_unsupported(git: &gix::ThreadSafeRepository, common_dir: &Path) -> Res
         Err(Error::expected(Code::RepositoryUnsupported, common_dir.display(), what, value))
     };
     match config.string("extensions.refStorage") {
-        Some(storage) if !storage.eq_ignore_ascii_case(b"files") => return refused("ref storage `files`", &storage),
+        Some(storage) if !storage.eq_ignore_ascii_case(b"files") => {
+            return refused("ref storage `files`", &storage);
+        }
         _ if common_dir.join("reftable").is_dir() => return refused("ref storage `files`", &"reftable"),
         _ => {}
     }
@@ -235,7 +242,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
         Err(e) => return Err(e).at("read", path),
     };
     let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_TEXT_FILE_BYTES + 1), &mut text).at("read", path)?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_TEXT_FILE_BYTES + 1), &mut text)
+        .at("read", path)?;
     if text.len() as u64 > MAX_TEXT_FILE_BYTES {
         let most = format_args!("at most {MAX_TEXT_FILE_BYTES} bytes");
         return Err(Error::expected(Code::LimitExceeded, path.display(), most, "more"));

@@ -73,7 +73,9 @@ pub fn name_is_allowed(name: &str) -> bool {
         && !matches!(bytes[0], b'.' | b'-')
         && bytes[bytes.len() - 1] != b'.';
     let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let numbered = |prefix| stem.strip_prefix(prefix).is_some_and(|n: &str| n.len() == 1 && n.as_bytes()[0].is_ascii_digit());
+    let numbered = |prefix| {
+        stem.strip_prefix(prefix).is_some_and(|n: &str| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
     let device = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
     fits && !device
 }
@@ -172,7 +174,8 @@ mod tests {
         let files = files(&["a/x", "a-b", "a0", "statement.json"]);
         let tree = render(&files).expect("a tree");
         let root = tree.trees.iter().find(|(id, _)| *id == tree.root).expect("the root");
-        let names: Vec<_> = parse(&root.0, &root.1).expect("parses").iter().map(|l| l.name.to_vec()).collect();
+        let names: Vec<_> =
+            parse(&root.0, &root.1).expect("parses").iter().map(|l| l.name.to_vec()).collect();
         assert_eq!(names, [&b"a-b"[..], b"a", b"a0", b"statement.json"]);
         assert_eq!((tree.trees.len(), tree.blobs.len()), (2, 4));
     }
@@ -183,7 +186,10 @@ mod tests {
             assert!(name_is_allowed(good), "{good}");
         }
         let long = "x".repeat(MAX_NAME_BYTES + 1);
-        let bad = ["", ".", "..", ".git", "-x", "x.", "a b", "a\\b", "con", "CON.txt", "lpt1", "nul.json", "é", "a\nb", &long];
+        let bad = [
+            "", ".", "..", ".git", "-x", "x.", "a b", "a\\b", "con", "CON.txt", "lpt1", "nul.json", "é",
+            "a\nb", &long,
+        ];
         for bad in bad {
             assert!(!name_is_allowed(bad), "{bad:?}");
             assert_eq!(render(&files(&[bad])).err().map(|e| e.code()), Some(Code::PathForbidden), "{bad:?}");
@@ -199,7 +205,13 @@ mod tests {
         let id = name_of(Kind::Blob, b"").expect("an id");
         let line = |name: &str| [b"100644 ", name.as_bytes(), b"\0", id.as_slice()].concat();
         assert_eq!(parse(&id, &[line("a"), line("b")].concat()).expect("sorted").len(), 2);
-        for bad in [[line("b"), line("a")].concat(), [line("a"), line("a")].concat(), line("a/b"), line(""), line("a")[..20].to_vec()] {
+        for bad in [
+            [line("b"), line("a")].concat(),
+            [line("a"), line("a")].concat(),
+            line("a/b"),
+            line(""),
+            line("a")[..20].to_vec(),
+        ] {
             assert!(parse(&id, &bad).is_err());
         }
     }

@@ -135,7 +135,11 @@ impl Ran {
     /// Demands an exit code, and shows everything where it is another.
     #[track_caller]
     pub fn exits(self, code: i32) -> Ran {
-        assert_eq!(self.exit, code, "{}\n--- stdout\n{}\n--- stderr\n{}", self.what, self.stdout, self.stderr);
+        assert_eq!(
+            self.exit, code,
+            "{}\n--- stdout\n{}\n--- stderr\n{}",
+            self.what, self.stdout, self.stderr
+        );
         self
     }
 
@@ -148,7 +152,11 @@ impl Ran {
     #[track_caller]
     pub fn says(self, text: &str) -> Ran {
         let found = self.stdout.contains(text) || self.stderr.contains(text);
-        assert!(found, "{}: `{text}` not in\n--- stdout\n{}\n--- stderr\n{}", self.what, self.stdout, self.stderr);
+        assert!(
+            found,
+            "{}: `{text}` not in\n--- stdout\n{}\n--- stderr\n{}",
+            self.what, self.stdout, self.stderr
+        );
         self
     }
 
