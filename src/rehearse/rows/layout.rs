@@ -1,0 +1,298 @@
+//! What is in a database: header fields, raw schema rows, and for each table its columns and its key.
+//!
+//! Asks SQLite's own catalogue and never reads the meaning of a stored `sql` text, save one question:
+//! whether it begins with CREATE VIRTUAL TABLE, for such a table is never opened through its module.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use super::error::RowsError;
+use super::frame;
+
+/// The header fields that are content. Counters, cookies, free pages and the write-ahead flag are not:
+/// they move with every commit, or with the way a copy was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) encoding: String,
+    pub(crate) page_size: i64,
+    pub(crate) auto_vacuum: i64,
+    pub(crate) user_version: i64,
+    pub(crate) application_id: i64,
+}
+
+/// One row of `sqlite_schema`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SchemaRow {
+    /// `type`, `name`, `tbl_name` and `sql`, framed as values: the stored bytes, whatever they are.
+    pub(crate) framed: Vec<u8>,
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    /// The table that an index or a trigger belongs to.
+    pub(crate) table: String,
+    /// As UTF-8, with replacement characters where it is not: to be shown and compared as words only.
+    pub(crate) sql: Option<String>,
+    root: i64,
+}
+
+impl SchemaRow {
+    /// Whether it is a virtual table: never opened, its rows stand in its shadow tables.
+    pub(crate) fn is_virtual(&self) -> bool {
+        let sql = self.sql.as_deref().unwrap_or_default();
+        self.kind == "table" && super::sql::begins_with(sql, &["CREATE", "VIRTUAL", "TABLE"])
+    }
+}
+
+/// What a row of a table stands under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// A rowid, and the name that reaches it.
+    Rowid(String),
+    /// WITHOUT ROWID: the columns of the primary key, in its order.
+    Primary(Vec<KeyColumn>),
+    /// A rowid table whose columns hide all three names of the rowid: only the order of rows is seen.
+    Position,
+}
+
+/// One column of a primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyColumn {
+    /// Where it stands in [`Table::columns`].
+    pub(crate) at: usize,
+    pub(crate) descending: bool,
+    pub(crate) collation: String,
+}
+
+/// A table that holds rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// The stored columns: ordinary ones and generated ones that are STORED.
+    pub(crate) columns: Vec<String>,
+    pub(crate) key: Key,
+    pub(crate) derived: bool,
+}
+
+/// The catalogue of one database.
+pub(crate) struct Layout {
+    pub(crate) header: Header,
+    pub(crate) schema: Vec<SchemaRow>,
+    /// Sorted by the bytes of their names.
+    pub(crate) tables: Vec<Table>,
+}
+
+/// Puts a name into SQL as an identifier.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// How columns are selected so that text arrives as its stored bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Select {
+    utf16: bool,
+}
+
+impl Select {
+    pub(crate) fn for_encoding(encoding: &str) -> Select {
+        Select { utf16: encoding != "UTF-8" }
+    }
+
+    /// The result columns for an expression. SQLite hands text out as UTF-8, which maps different malformed
+    /// UTF-16 texts to one: in such databases text comes as a blob, behind a column that says it is text.
+    pub(crate) fn list(self, expression: &str) -> String {
+        match self.utf16 {
+            false => expression.to_owned(),
+            true => format!(
+                "typeof({expression})='text',CASE typeof({expression}) WHEN 'text' THEN CAST({expression} AS BLOB) ELSE {expression} END"
+            ),
+        }
+    }
+
+    /// Reads the `at`th expression, where `before` result columns stand before the first.
+    pub(crate) fn value<'r>(
+        self,
+        row: &'r Row<'_>,
+        before: usize,
+        at: usize,
+    ) -> rusqlite::Result<ValueRef<'r>> {
+        if !self.utf16 {
+            return row.get_ref(before + at);
+        }
+        let value = row.get_ref(before + 2 * at + 1)?;
+        match (row.get_ref(before + 2 * at)?, value) {
+            (ValueRef::Integer(1), ValueRef::Blob(bytes)) => Ok(ValueRef::Text(bytes)),
+            _ => Ok(value),
+        }
+    }
+}
+
+impl Layout {
+    pub(crate) fn read(c: &Connection) -> Result<Layout, RowsError> {
+        let header = header(c).map_err(|e| RowsError::engine("the database header", e))?;
+        let select = Select::for_encoding(&header.encoding);
+        let schema = schema(c, select)?;
+        let tables = tables(c, &schema)?;
+        Ok(Layout { header, schema, tables })
+    }
+}
+
+fn header(c: &Connection) -> rusqlite::Result<Header> {
+    let number = |pragma: &str| c.query_row(&format!("PRAGMA main.{pragma}"), [], |row| row.get::<_, i64>(0));
+    Ok(Header {
+        encoding: c.query_row("PRAGMA main.encoding", [], |row| row.get(0))?,
+        page_size: number("page_size")?,
+        auto_vacuum: number("auto_vacuum")?,
+        user_version: number("user_version")?,
+        application_id: number("application_id")?,
+    })
+}
+
+fn schema(c: &Connection, select: Select) -> Result<Vec<SchemaRow>, RowsError> {
+    let what = "sqlite_schema";
+    let failed = |e| RowsError::engine(what, e);
+    let stored: Vec<String> = ["type", "name", "tbl_name", "sql"].map(|e| select.list(e)).into();
+    let sql =
+        format!("SELECT type, name, tbl_name, sql, rootpage, {} FROM main.sqlite_schema", stored.join(","));
+    let mut statement = c.prepare(&sql).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut schema = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let mut framed = Vec::new();
+        for at in 0..4 {
+            frame::put_value(&mut framed, select.value(row, 5, at).map_err(failed)?);
+        }
+        let name = |at: usize| match row.get_ref(at) {
+            Ok(ValueRef::Text(bytes)) => std::str::from_utf8(bytes)
+                .map(str::to_owned)
+                .map_err(|_| RowsError::Malformed(format!("a name in {what} is not UTF-8"))),
+            _ => Err(RowsError::Malformed(format!("a name in {what} is not text"))),
+        };
+        let sql = match row.get_ref(3).map_err(failed)? {
+            ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        };
+        let root = match row.get_ref(4).map_err(failed)? {
+            ValueRef::Integer(root) => root,
+            _ => 0,
+        };
+        schema.push(SchemaRow { framed, kind: name(0)?, name: name(1)?, table: name(2)?, sql, root });
+    }
+    schema.sort_unstable();
+    Ok(schema)
+}
+
+/// The tables that virtual tables keep their rows in, by the suffix after the virtual table's name
+/// (FTS3 to FTS5, R-tree, geopoly). A `_content` table is not derived: it holds the only copy of the texts.
+const SHADOWS: [&str; 10] =
+    ["config", "data", "docsize", "idx", "node", "parent", "rowid", "segdir", "segments", "stat"];
+
+fn is_derived(name: &str, schema: &[SchemaRow]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("sqlite_stat") {
+        return true;
+    }
+    let suffix_of =
+        |owner: &str| lower.strip_prefix(&owner.to_ascii_lowercase())?.strip_prefix('_').map(str::to_owned);
+    schema
+        .iter()
+        .filter(|row| row.is_virtual())
+        .filter_map(|row| suffix_of(&row.name))
+        .any(|suffix| SHADOWS.contains(&suffix.as_str()))
+}
+
+fn tables(c: &Connection, schema: &[SchemaRow]) -> Result<Vec<Table>, RowsError> {
+    let mut tables = Vec::new();
+    for row in schema.iter().filter(|row| row.kind == "table" && !row.is_virtual()) {
+        let clash = |other: &&SchemaRow| other.kind == "index" && other.name.eq_ignore_ascii_case(&row.name);
+        if row.root < 2 || schema.iter().any(|other| clash(&other)) {
+            let name = printable(&row.name);
+            return Err(RowsError::Malformed(format!(
+                "table {name} has no pages or shares its name with an index"
+            )));
+        }
+        tables.push(table(c, row, is_derived(&row.name, schema))?);
+    }
+    tables.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    Ok(tables)
+}
+
+fn table(c: &Connection, row: &SchemaRow, derived: bool) -> Result<Table, RowsError> {
+    let name = row.name.as_str();
+    let failed = |e| RowsError::engine(&format!("the columns of table {}", printable(name)), e);
+    let every: Vec<Column> = columns(c, name).map_err(failed)?;
+    let columns: Vec<String> = every.iter().filter(|c| c.is_stored()).map(|c| c.name.clone()).collect();
+    if columns.is_empty() {
+        return Err(RowsError::Malformed(format!("table {} has no columns", printable(name))));
+    }
+    let primary = primary_key(c, name, &columns).map_err(failed)?;
+    let key = if !primary.is_empty() {
+        Key::Primary(primary)
+    } else {
+        let hidden = |alias: &&str| every.iter().any(|c| c.name.eq_ignore_ascii_case(alias));
+        match ["rowid", "_rowid_", "oid"].iter().find(|alias| !hidden(alias)) {
+            Some(alias) => Key::Rowid((*alias).to_owned()),
+            None => rowid_column(c, name, &every).map_err(failed)?.map_or(Key::Position, Key::Rowid),
+        }
+    };
+    Ok(Table { name: name.to_owned(), columns, key, derived })
+}
+
+struct Column {
+    name: String,
+    /// 1-based place in the primary key; 0 outside of it.
+    primary: i64,
+    /// SQLite's code: 0 ordinary, 1 hidden, 2 generated when read, 3 generated and stored.
+    hidden: i64,
+}
+
+impl Column {
+    fn is_stored(&self) -> bool {
+        matches!(self.hidden, 0 | 3)
+    }
+}
+
+fn columns(c: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {
+    c.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")?
+        .query_map([table], |row| {
+            Ok(Column { name: row.get(0)?, primary: row.get(1)?, hidden: row.get(2)? })
+        })?
+        .collect()
+}
+
+/// The key columns of a WITHOUT ROWID table; none for other tables (so `index_xinfo` of a table's own name is defined).
+fn primary_key(c: &Connection, table: &str, columns: &[String]) -> rusqlite::Result<Vec<KeyColumn>> {
+    let sql = r#"SELECT name, "desc", coll FROM pragma_index_xinfo(?1, 'main') WHERE key = 1 ORDER BY seqno"#;
+    c.prepare(sql)?
+        .query_map([table], |row| {
+            let name: String = row.get(0)?;
+            let at = columns.iter().position(|c| *c == name).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            Ok(KeyColumn { at, descending: row.get(1)?, collation: row.get(2)? })
+        })?
+        .collect()
+}
+
+/// The column that is another name of the rowid: the only column of a primary key that has no index.
+fn rowid_column(c: &Connection, table: &str, columns: &[Column]) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT count(*) FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'";
+    let indexes: i64 = c.query_row(sql, [table], |row| row.get(0))?;
+    let mut keys = columns.iter().filter(|c| c.primary > 0);
+    Ok(match (keys.next(), keys.next(), indexes) {
+        (Some(key), None, 0) => Some(key.name.clone()),
+        _ => None,
+    })
+}
+
+/// A name as the evidence may show it: as it is where it is NFC and without control characters or backslashes;
+/// otherwise with every character outside of printable ASCII, and every backslash, as `\u{…}`. No two names
+/// look alike this way, and canonical JSON takes them all.
+pub(crate) fn printable(name: &str) -> String {
+    if !name.contains('\\') && !name.chars().any(char::is_control) && unicode_normalization::is_nfc(name) {
+        return name.to_owned();
+    }
+    name.chars().fold(String::new(), |mut out, c| {
+        match c {
+            ' '..='~' if c != '\\' => out.push(c),
+            _ => out.extend(c.escape_unicode()),
+        }
+        out
+    })
+}
