@@ -85,6 +85,17 @@ impl Repository {
         Repository::open_with(path, &[])
     }
 
+    /// Opens the repository that `path` stands in: itself, or the nearest directory above it.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn discover(path: &Path) -> Result<Repository> {
+        let (found, _) = gix::discover::upwards(path)
+            .map_err(|e| Error::found(Code::Unreadable, path.display(), chain_of(&e)))?;
+        let (git_dir, work_tree) = found.into_repository_and_work_tree_directories();
+        Repository::open(&work_tree.unwrap_or(git_dir))
+    }
+
     /// Opens the repository with the objects of a push that is not accepted yet in front: the values of
     /// `GIT_QUARANTINE_PATH` or `GIT_OBJECT_DIRECTORY`, and of `GIT_ALTERNATE_OBJECT_DIRECTORIES`, as the
     /// hook got them. The repository's own object directory always follows.
@@ -102,7 +113,7 @@ impl Repository {
             "core.logAllRefUpdates=false",
         ]);
         let git = gix::ThreadSafeRepository::open_opts(path, options)
-            .map_err(|e| Error::found(Code::Unreadable, path.display(), chain_of(&e)))?;
+            .map_err(|e| Error::found(code_of_open(&e), path.display(), chain_of(&e)))?;
         let common_dir = git.common_dir.clone().unwrap_or_else(|| git.refs.git_dir().to_owned());
         let common_dir = common_dir.canonicalize().at("resolve", &common_dir)?;
         refuse_unsupported(&git, &common_dir)?;
@@ -212,6 +223,13 @@ impl Repository {
             verdict.push(Reason::new(Code::ReplaceRefs, name));
         }
         Ok(verdict)
+    }
+}
+
+fn code_of_open(error: &gix::Error) -> Code {
+    match error.is_unsupported() {
+        true => Code::RepositoryUnsupported,
+        false => Code::Unreadable,
     }
 }
 

@@ -128,6 +128,9 @@ fn what_git_writes_is_read_from_a_work_tree_a_linked_one_and_a_packed_bare_clone
             chain.iter().map(|id| repository.reader().read_entry(id).expect("an entry").files).collect();
         assert_eq!(read, (0..4).map(files).collect::<Vec<_>>(), "{place}");
         assert!(repository.conditions().expect("reads").accepted(), "{place}");
+        let below = scratch.path(place).join(if place.ends_with("git") { "objects" } else { "packet/plan" });
+        let discovered = Repository::discover(&below).expect("found from below");
+        assert_eq!(discovered.common_dir(), repository.common_dir());
         let next = append(&repository, 4, Some(tip)).expect("appends");
         assert_eq!(scratch.git(place, &["rev-parse", REF]).ok().stdout.trim(), next.to_string());
         scratch.git(place, &["update-ref", REF, &tip.to_string()]).ok();

@@ -3,3 +3,4 @@
 mod architecture;
 mod harness;
 mod ledger;
+mod ledger_hostile;
