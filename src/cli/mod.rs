@@ -10,6 +10,9 @@
 
 pub mod answer;
 mod completions;
+mod key;
+mod keyring;
+mod surroundings;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Make, import and list the keys that sign.
+    Key(key::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -40,12 +45,14 @@ enum Verb {
 impl Verb {
     fn name(&self) -> &'static str {
         match self {
+            Verb::Key(_) => "key",
             Verb::Completions(_) => "completions",
         }
     }
 
     fn run(self, ui: &Ui) -> Result<Answer, Failure> {
         match self {
+            Verb::Key(args) => key::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),
         }
     }

@@ -7,6 +7,7 @@
 //! Repository::open ─► tip ─► Reader::read_chain ─► Reader::read_entry ─► StoredEntry ─► (entry, verify)
 //! ```
 
+pub mod agent;
 mod append;
 mod chain;
 mod commit;

@@ -2,5 +2,6 @@
 
 mod architecture;
 mod harness;
+mod key;
 mod ledger;
 mod ledger_hostile;
