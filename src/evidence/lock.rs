@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::isolation::IsolationProof;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 
 /// The schema name of `rehearsal-target-lock.json`.
 pub const LOCK_SCHEMA: &str = "fix7.rehearsal-target-lock/v1";
@@ -20,7 +20,7 @@ pub const LOCK_SCHEMA: &str = "fix7.rehearsal-target-lock/v1";
 pub struct TargetLock {
     /// [`LOCK_SCHEMA`].
     pub schema: String,
-    /// `clone-` and 16 digits of SHA-256 over the source's set digest and the plan's digest.
+    /// [`TargetLock::clone_id_of`] the source's set digest and the plan's digest.
     pub clone_id: String,
     /// Digest over the plan's files ([`super::Plan::digest`]).
     pub plan: Digest,
@@ -36,6 +36,17 @@ pub struct TargetLock {
     pub clone: CloneFacts,
     /// The kernel's wall around the clone.
     pub isolation: IsolationProof,
+}
+
+impl TargetLock {
+    /// The name of a clone: `clone-` and 16 digits of a digest over source and plan, so that evidence of one
+    /// rehearsal cannot stand for another's.
+    pub fn clone_id_of(source_set: &Digest, plan: &Digest) -> String {
+        let mut hasher = Hasher::labelled("fix7.clone/v1");
+        hasher.update(source_set.as_bytes());
+        hasher.update(plan.as_bytes());
+        format!("clone-{}", &hasher.finish().to_string()[..16])
+    }
 }
 
 /// What runs the SQL, and with which settings.

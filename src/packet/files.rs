@@ -1,0 +1,221 @@
+//! A packet's files in memory: checked paths, bounded sizes, no links by construction.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use super::PLAN_FOLDER;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Files in a packet: 15 and a plan's 8, with room; more exist only to exhaust whoever reads.
+pub const MAX_FILES: usize = 64;
+/// Bytes in one file: what [`crate::canon`] would read.
+pub const MAX_FILE_BYTES: usize = crate::canon::MAX_BYTES;
+/// Bytes in all files: a packet is evidence, not data.
+pub const MAX_TOTAL_BYTES: usize = 32 << 20;
+/// Bytes in a path: what every file system and archive holds.
+pub const MAX_PATH: usize = 100;
+
+/// Names that some systems open as devices, in any case and before any extension.
+const DEVICES: [&str; 22] = [
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",
+    "lpt1", "lpt2", "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
+
+/// Path to bytes, in the order of the paths' bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files(BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    /// Takes files from anywhere; what breaks the grammar or a limit is left out and named.
+    ///
+    /// ```
+    /// use fix7_ledger::packet::Files;
+    /// let (files, verdict) = Files::collect([("README.md", vec![b'x']), ("../x", vec![])]);
+    /// assert_eq!(files.len(), 1);
+    /// assert_eq!(verdict.reasons()[0].to_string(), "PATH_FORBIDDEN: ../x: a segment of dots");
+    /// ```
+    pub fn collect<P: Into<String>>(entries: impl IntoIterator<Item = (P, Vec<u8>)>) -> (Files, Verdict) {
+        let mut files = Files::default();
+        let mut verdict = Verdict::default();
+        for (path, bytes) in entries {
+            if let Err(reason) = files.insert(path, bytes) {
+                verdict.push(reason);
+                if files.len() >= MAX_FILES {
+                    break;
+                }
+            }
+        }
+        (files, verdict)
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// The reason: a path outside the grammar or used before (in any case), a limit.
+    pub fn insert(&mut self, path: impl Into<String>, bytes: Vec<u8>) -> Result<(), Reason> {
+        let path = path.into();
+        let named = cut(&path);
+        path_fault(&path)
+            .map_or(Ok(()), |fault| Err(Reason::new(Code::PathForbidden, &named).found(fault)))?;
+        let twin = self.0.keys().find(|known| known.eq_ignore_ascii_case(&path));
+        if let Some(twin) = twin {
+            let fault = format!("the same name as {twin} where case does not count");
+            return Err(Reason::new(Code::PathForbidden, &named).found(fault));
+        }
+        limit(self.0.len() + 1 <= MAX_FILES, "packet: files", MAX_FILES, self.0.len() + 1)?;
+        limit(bytes.len() <= MAX_FILE_BYTES, &named, MAX_FILE_BYTES, bytes.len())?;
+        let total = self.total_bytes() + bytes.len();
+        limit(total <= MAX_TOTAL_BYTES, "packet: bytes", MAX_TOTAL_BYTES, total)?;
+        self.0.insert(path, bytes);
+        Ok(())
+    }
+
+    /// A file's bytes.
+    pub fn get(&self, path: &str) -> Option<&[u8]> {
+        self.0.get(path).map(Vec::as_slice)
+    }
+
+    /// Every file, in the order of the paths' bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
+    /// The files under `plan/`, by the name they have there.
+    pub fn plan(&self) -> BTreeMap<String, Vec<u8>> {
+        let named =
+            self.0.iter().filter_map(|(p, b)| Some((p.strip_prefix(PLAN_FOLDER)?.to_owned(), b.clone())));
+        named.collect()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of all files.
+    pub fn total_bytes(&self) -> usize {
+        self.0.values().map(Vec::len).sum()
+    }
+
+    /// The files as they are.
+    pub fn into_map(self) -> BTreeMap<String, Vec<u8>> {
+        self.0
+    }
+}
+
+/// Why `path` is outside the grammar: ASCII letters, digits, `_`, `-` and inner dots, one folder at most.
+pub fn path_fault(path: &str) -> Option<&'static str> {
+    if path.is_empty() || path.len() > MAX_PATH {
+        return Some("a path has 1 to 100 bytes");
+    }
+    if path.split('/').count() > 2 {
+        return Some("deeper than one folder");
+    }
+    path.split('/').find_map(segment_fault)
+}
+
+fn segment_fault(segment: &str) -> Option<&'static str> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let stem = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    match segment {
+        "" => Some("an empty segment"),
+        s if s.bytes().all(|b| b == b'.') => Some("a segment of dots"),
+        s if !s.bytes().all(plain) => Some("other than ASCII letters, digits, `_`, `-`, `.`"),
+        s if s.starts_with(['.', '-']) || s.ends_with('.') => Some("a dot or hyphen at an end"),
+        _ if DEVICES.contains(&stem.as_str()) => Some("a device name"),
+        _ => None,
+    }
+}
+
+fn limit(holds: bool, object: &str, most: usize, found: usize) -> Result<(), Reason> {
+    match holds {
+        true => Ok(()),
+        false => Err(Reason::new(Code::LimitExceeded, object).values(format_args!("at most {most}"), found)),
+    }
+}
+
+/// A hostile path is named, escaped and cut.
+fn cut(text: &dyn Display) -> String {
+    text.to_string().chars().take(MAX_PATH).flat_map(char::escape_default).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn code(files: &[(&str, usize)]) -> Option<Code> {
+        let (_, verdict) = Files::collect(files.iter().map(|(p, n)| (*p, vec![0u8; *n])));
+        verdict.reasons().first().map(|r| r.code)
+    }
+
+    #[test]
+    fn the_packets_own_names_are_paths() {
+        let own = super::super::FACTS.iter().chain(&super::super::DERIVED);
+        own.for_each(|name| assert_eq!(path_fault(name), None));
+        assert_eq!(code(&[("plan/up.sql", 1), ("HASH_MANIFEST.txt", 1), ("packet_tree.sha256", 1)]), None);
+    }
+
+    #[test]
+    fn hostile_paths_are_refused() {
+        let long = "a".repeat(101);
+        let hostile = [
+            "",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "plan/../x",
+            "plan/",
+            "plan//x",
+            "plan/a/b",
+            ".git",
+            "plan/.x",
+            "-rf",
+            "a b",
+            "a\\b",
+            "a:b",
+            "a\nb",
+            "é",
+            "ｘ",
+            "nul",
+            "NUL.txt",
+            "plan/Com1.sql",
+            "x.",
+            "a\u{202e}b",
+            "a\0b",
+            "~",
+            "$x",
+            "a*",
+            &long,
+        ];
+        for path in hostile {
+            assert_eq!(code(&[(path, 0)]), Some(Code::PathForbidden), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_by_case_only_are_one_name() {
+        assert_eq!(code(&[("README.md", 0), ("readme.md", 0)]), Some(Code::PathForbidden));
+        assert_eq!(code(&[("README.md", 0), ("README.md", 0)]), Some(Code::PathForbidden));
+        assert_eq!(code(&[("README.md", 0), ("READYOU.md", 0)]), None);
+    }
+
+    #[test]
+    fn limits_are_named() {
+        assert_eq!(code(&[("a", MAX_FILE_BYTES)]), None);
+        assert_eq!(code(&[("a", MAX_FILE_BYTES + 1)]), Some(Code::LimitExceeded));
+        let names: Vec<String> = (0..=MAX_FILES).map(|n| format!("f{n}")).collect();
+        let many: Vec<(&str, usize)> = names.iter().map(|n| (n.as_str(), 0)).collect();
+        assert_eq!(code(&many[..MAX_FILES]), None);
+        assert_eq!(code(&many), Some(Code::LimitExceeded));
+        let whole =
+            [("a", MAX_FILE_BYTES), ("b", MAX_FILE_BYTES), ("c", MAX_FILE_BYTES), ("d", MAX_FILE_BYTES)];
+        assert_eq!(code(&whole), None);
+        assert_eq!(code(&[&whole[..], &[("e", 1)]].concat()), Some(Code::LimitExceeded));
+    }
+}
