@@ -19,9 +19,15 @@ impl Reader {
     /// # Errors
     /// `CHAIN_BROKEN` for a merge, `OBJECT_MISSING`, `OBJECT_CORRUPT`, `LIMIT_EXCEEDED`.
     pub fn read_chain(&self, tip: &Oid) -> Result<Vec<Oid>> {
-        let (chain, met) = self.walk_back(tip, None, MAX_ENTRIES)?;
-        debug_assert!(!met);
-        Ok(chain)
+        self.read_chain_up_to(tip, MAX_ENTRIES)
+    }
+
+    /// As [`Reader::read_chain`], of at most `most` commits.
+    ///
+    /// # Errors
+    /// As [`Reader::read_chain`].
+    pub fn read_chain_up_to(&self, tip: &Oid, most: usize) -> Result<Vec<Oid>> {
+        Ok(self.walk_back(tip, None, most)?.0)
     }
 
     /// The commits after `known` up to `tip`, oldest first. `None`: `known` is not among `tip`'s ancestors.

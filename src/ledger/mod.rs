@@ -17,6 +17,7 @@ pub mod limits;
 mod lock;
 mod objects;
 mod pack;
+pub mod push;
 mod repository;
 mod tree;
 

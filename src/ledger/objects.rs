@@ -91,7 +91,14 @@ impl Stores {
 
     /// A reader of its own for one thread.
     pub(crate) fn reader(&self) -> Reader {
-        Reader { handles: self.stores.iter().map(|s| s.to_cache_arc()).collect() }
+        let mut handles: Vec<HandleArc> = self.stores.iter().map(|s| s.to_cache_arc()).collect();
+        if let [in_front @ .., own] = &mut handles[..]
+            && !in_front.is_empty()
+        {
+            // While a hook decides, a miss in the repository's own store is the usual case, not news.
+            own.refresh_never();
+        }
+        Reader { handles }
     }
 }
 
@@ -122,9 +129,12 @@ impl Reader {
         Ok(None)
     }
 
-    /// Whether one of the first `count` object directories has it.
-    pub(crate) fn within_first(&self, count: usize, id: &Oid) -> bool {
-        self.handles.iter().take(count).any(|h| gix::objs::Exists::exists(h, id))
+    /// Whether only the object directories in front have it: it belongs to a push that is not accepted yet.
+    pub(crate) fn is_quarantined(&self, id: &Oid) -> bool {
+        match &self.handles[..] {
+            [in_front @ .., own] if !in_front.is_empty() => !gix::objs::Exists::exists(own, id),
+            _ => false,
+        }
     }
 
     /// Reads an object of any kind into `buffer`, checked against its id.

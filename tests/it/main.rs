@@ -5,3 +5,4 @@ mod harness;
 mod key;
 mod ledger;
 mod ledger_hostile;
+mod ledger_push;

@@ -1,0 +1,254 @@
+//! Handing every new object of a ref to the claim gate, within a budget.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::commit::{headers, links, message};
+use super::super::error::{Error, Result};
+use super::super::limits::*;
+use super::super::objects::{Kind, Oid, Reader, parse_oid};
+use super::super::tree;
+use super::channel::{Channel, ChannelKind};
+use super::examine::Scanned;
+use super::new_commits::{Known, NewCommit};
+use crate::verdict::{Code, Reason, Verdict};
+
+/// The claim gate, as the caller gives it.
+pub(super) type Gate<'g> = dyn FnMut(&Channel<'_>) -> Vec<Reason> + 'g;
+
+/// One examination's scanner.
+pub(super) struct Scanner<'r, 'g> {
+    reader: &'r Reader,
+    gate: &'g mut Gate<'g>,
+    pub(super) verdict: Verdict,
+    pub(super) scanned: Scanned,
+    files: HashSet<(Oid, ChannelKind)>,
+    trees: HashSet<(Oid, String)>,
+}
+
+impl<'r, 'g> Scanner<'r, 'g> {
+    pub(super) fn new(reader: &'r Reader, gate: &'g mut Gate<'g>) -> Scanner<'r, 'g> {
+        let (verdict, scanned) = (Verdict::default(), Scanned::default());
+        Scanner { reader, gate, verdict, scanned, files: HashSet::new(), trees: HashSet::new() }
+    }
+
+    /// Adds a reason, up to the limit of reasons.
+    pub(super) fn refuse(&mut self, reason: Reason) {
+        if self.verdict.reasons().len() < MAX_REASONS {
+            self.verdict.push(reason);
+        }
+    }
+
+    pub(super) fn channel(&mut self, kind: ChannelKind, place: &str, bytes: &[u8]) {
+        let reasons = (self.gate)(&Channel { kind, place, bytes });
+        self.scanned.channels += 1;
+        reasons.into_iter().for_each(|reason| self.refuse(reason));
+    }
+
+    /// Everything new below a ref's new target. `file`: what the ref's files are called.
+    pub(super) fn target(
+        &mut self,
+        known: &mut Known<'_>,
+        reference: &str,
+        id: Oid,
+        file: ChannelKind,
+    ) -> Result<()> {
+        let mut id = id;
+        for _ in 0..=MAX_TAG_DEPTH {
+            if known.contains(&id) {
+                return Ok(());
+            }
+            let Some((kind, _)) = self.reader.header(&id)? else {
+                return Err(Error::found(
+                    Code::ObjectMissing,
+                    reference.escape_default(),
+                    format_args!("git object {id}"),
+                ));
+            };
+            match kind {
+                Kind::Commit => {
+                    return known.each_new(id, &mut |commit| self.commit(reference, commit, file));
+                }
+                Kind::Tree => return self.tree(reference, id, "", &[], file, 0),
+                Kind::Blob => return self.file(reference, id, file),
+                Kind::Tag => id = self.tag(reference, id)?,
+            }
+        }
+        let most = format_args!("at most {MAX_TAG_DEPTH} tags of tags");
+        Err(Error::expected(Code::LimitExceeded, reference.escape_default(), most, "more"))
+    }
+
+    fn tag(&mut self, reference: &str, id: Oid) -> Result<Oid> {
+        let mut bytes = Vec::new();
+        self.take(id, &mut bytes, MAX_SCANNED_TREE_BYTES)?;
+        self.scanned.tags += 1;
+        let place = format!("{} tag {id}", reference.escape_default());
+        let target = tag_target(&bytes)
+            .ok_or_else(|| Error::found(Code::Undecidable, &place, "a tag without a target"))?;
+        for line in headers(&bytes) {
+            match line {
+                l if l.starts_with(b"object ") || l.starts_with(b"type ") => {}
+                l if l.starts_with(b"tag ") => self.channel(ChannelKind::TagName, &place, &l[4..]),
+                l if l.starts_with(b"tagger ") => self.channel(ChannelKind::Identity, &place, &l[7..]),
+                l => self.channel(ChannelKind::Header, &place, l),
+            }
+        }
+        self.channel(ChannelKind::TagMessage, &place, message(&bytes));
+        Ok(target)
+    }
+
+    fn commit(&mut self, reference: &str, commit: &NewCommit, file: ChannelKind) -> Result<()> {
+        self.scanned.commits += 1;
+        self.spend(commit.bytes.len() as u64)?;
+        let place = format!("{} commit {}", reference.escape_default(), commit.id);
+        let text = message(&commit.bytes);
+        if is_ledger_shaped(text) {
+            self.refuse(Reason::new(Code::LedgerElsewhere, &place));
+        }
+        let mut other = Vec::new();
+        for line in headers(&commit.bytes) {
+            let identity = line.strip_prefix(b"author ").or(line.strip_prefix(b"committer "));
+            match identity {
+                Some(identity) => self.channel(ChannelKind::Identity, &place, identity),
+                None if line.starts_with(b"tree ") || line.starts_with(b"parent ") => {}
+                None => {
+                    other.extend_from_slice(line);
+                    other.push(b'\n');
+                }
+            }
+        }
+        if !other.is_empty() {
+            self.channel(ChannelKind::Header, &place, &other);
+        }
+        self.channel(ChannelKind::CommitMessage, &place, text);
+        let links = links(&commit.id, &commit.bytes)?;
+        let mut before = Vec::new();
+        for parent in &links.parents {
+            before.push(self.tree_of(parent)?);
+        }
+        self.tree(reference, links.tree, "", &before, file, 0)
+    }
+
+    fn tree_of(&self, commit: &Oid) -> Result<Oid> {
+        let mut bytes = Vec::new();
+        self.reader.read(commit, Kind::Commit, MAX_SCANNED_TREE_BYTES, &mut bytes)?;
+        Ok(links(commit, &bytes)?.tree)
+    }
+
+    /// What a tree has at a path that none of the trees `before` had there.
+    fn tree(
+        &mut self,
+        reference: &str,
+        id: Oid,
+        path: &str,
+        before: &[Oid],
+        file: ChannelKind,
+        depth: usize,
+    ) -> Result<()> {
+        if before.contains(&id) || !self.trees.insert((id, path.to_owned())) {
+            return Ok(());
+        }
+        if depth > MAX_SCANNED_DEPTH {
+            let most = format_args!("at most {MAX_SCANNED_DEPTH} directories below one another");
+            return Err(Error::expected(Code::LimitExceeded, format_args!("git tree {id}"), most, "more"));
+        }
+        self.scanned.trees += 1;
+        let mut bytes = Vec::new();
+        self.take(id, &mut bytes, MAX_SCANNED_TREE_BYTES)?;
+        let mut old_bytes = vec![Vec::new(); before.len()];
+        for (id, bytes) in before.iter().zip(&mut old_bytes) {
+            self.reader.read(id, Kind::Tree, MAX_SCANNED_TREE_BYTES, bytes)?;
+        }
+        let mut old: Vec<HashMap<&[u8], tree::Line<'_>>> = Vec::new();
+        for (id, bytes) in before.iter().zip(&old_bytes) {
+            old.push(tree::parse(id, bytes)?.into_iter().map(|line| (line.name, line)).collect());
+        }
+        for line in tree::parse(&id, &bytes)? {
+            let earlier: Vec<_> = old.iter().filter_map(|lines| lines.get(line.name).copied()).collect();
+            if earlier.iter().any(|l| (l.mode, l.id) == (line.mode, line.id)) {
+                continue;
+            }
+            let path = format!("{path}{}", String::from_utf8_lossy(line.name));
+            let place = format!("{}: {}", reference.escape_default(), path.escape_default());
+            if std::str::from_utf8(line.name).is_err() {
+                self.refuse(Reason::new(Code::Undecidable, &place).found("a name that is not UTF-8"));
+            }
+            self.channel(ChannelKind::Path, &place, path.as_bytes());
+            if line.is_submodule() {
+                continue; // names a commit of another repository: nothing of it is pushed
+            } else if line.is_directory() {
+                let before: Vec<Oid> = earlier.iter().filter(|l| l.is_directory()).map(|l| l.id).collect();
+                self.tree(reference, line.id, &format!("{path}/"), &before, file, depth + 1)?;
+            } else {
+                self.file(&place, line.id, file)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, place: &str, id: Oid, kind: ChannelKind) -> Result<()> {
+        if !self.files.insert((id, kind)) {
+            return Ok(());
+        }
+        self.scanned.files += 1;
+        let mut bytes = Vec::new();
+        self.take(id, &mut bytes, MAX_SCANNED_FILE_BYTES)?;
+        self.channel(kind, place, &bytes);
+        Ok(())
+    }
+
+    fn take(&mut self, id: Oid, bytes: &mut Vec<u8>, limit: u64) -> Result<()> {
+        self.reader.read_any(&id, limit, bytes)?;
+        self.spend(bytes.len() as u64)
+    }
+
+    fn spend(&mut self, bytes: u64) -> Result<()> {
+        self.scanned.objects += 1;
+        self.scanned.bytes += bytes;
+        let within = self.scanned.objects <= MAX_OBJECTS_PER_PUSH
+            && self.scanned.channels <= MAX_CHANNELS_PER_PUSH
+            && self.scanned.bytes <= MAX_BYTES_PER_PUSH;
+        if !within {
+            let most = format_args!(
+                "at most {MAX_OBJECTS_PER_PUSH} objects, {MAX_CHANNELS_PER_PUSH} names and texts, {MAX_BYTES_PER_PUSH} bytes"
+            );
+            return Err(Error::expected(Code::LimitExceeded, "push", most, "more"));
+        }
+        Ok(())
+    }
+}
+
+/// What a tag names.
+pub(super) fn tag_target(bytes: &[u8]) -> Option<Oid> {
+    parse_oid(headers(bytes).next()?.strip_prefix(b"object ")?)
+}
+
+/// Whether a message has an entry's first trailer, in any case and behind any blanks.
+fn is_ledger_shaped(message: &[u8]) -> bool {
+    const TRAILER: &[u8] = b"fix7-entry";
+    message.split(|b| matches!(b, b'\n' | b'\r' | 0)).any(|line| {
+        let line = line.trim_ascii();
+        line.get(..TRAILER.len()).is_some_and(|start| start.eq_ignore_ascii_case(TRAILER))
+            && line[TRAILER.len()..].trim_ascii_start().starts_with(b":")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entrys_trailer_is_seen_in_any_dress_and_its_mention_is_not() {
+        for shaped in [
+            "Fix7-Entry: v1",
+            "x\n\nFix7-Entry: v1\n",
+            "x\n  fix7-entry :v2",
+            "x\r\nFIX7-ENTRY:\r\n",
+            "x\0Fix7-Entry: v1",
+        ] {
+            assert!(is_ledger_shaped(shaped.as_bytes()), "{shaped:?}");
+        }
+        for prose in ["", "about the Fix7-Entry: trailer", "Fix7-Entries: 3", "fix7-entry", "Fix7"] {
+            assert!(!is_ledger_shaped(prose.as_bytes()), "{prose:?}");
+        }
+    }
+}
