@@ -6,3 +6,4 @@ mod key;
 mod ledger;
 mod ledger_hostile;
 mod ledger_push;
+mod isolation;
