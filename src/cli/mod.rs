@@ -10,9 +10,12 @@
 
 pub mod answer;
 mod completions;
+mod init;
 mod key;
 mod keyring;
+mod place;
 mod surroundings;
+mod writing;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Begin a ledger: its keys, their roles, and the policy.
+    Init(init::Args),
     /// Make, import and list the keys that sign.
     Key(key::Args),
     /// Print a completion script for a shell.
@@ -45,6 +50,7 @@ enum Verb {
 impl Verb {
     fn name(&self) -> &'static str {
         match self {
+            Verb::Init(_) => "init",
             Verb::Key(_) => "key",
             Verb::Completions(_) => "completions",
         }
@@ -52,6 +58,7 @@ impl Verb {
 
     fn run(self, ui: &Ui) -> Result<Answer, Failure> {
         match self {
+            Verb::Init(args) => init::run(args, ui),
             Verb::Key(args) => key::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),
         }

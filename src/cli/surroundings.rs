@@ -2,10 +2,12 @@
 //!
 //! Owns: the only calls for each. Must not: pass any of it on unseen; whoever needs one is given it as a value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::answer::Failure;
+use crate::digest::Digest;
+use crate::statement::Nonce;
 use crate::time::Timestamp;
 use crate::verdict::Code;
 
@@ -26,11 +28,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     getrandom::fill(&mut bytes)
         .map_err(|e| Failure::because(Code::Unreadable, "the system's random generator", e))?;
     Ok(bytes)
-}
-
-/// A nonce: 32 hexadecimal digits.
-pub(super) fn nonce() -> Result<String, Failure> {
-    Ok(data_encoding::HEXLOWER.encode(&random::<16>()?))
 }
 
 /// The executable that runs, whose digest the ledger pins.
@@ -61,4 +58,35 @@ pub(super) fn agent_socket() -> Option<PathBuf> {
 /// Where scratch directories are made.
 pub(super) fn scratch_parent() -> PathBuf {
     std::env::temp_dir()
+}
+
+/// The SHA-256 of the executable that runs.
+pub(super) fn executable_digest() -> Result<Digest, Failure> {
+    let path = executable()?;
+    let file =
+        std::fs::File::open(&path).map_err(|e| Failure::because(Code::Unreadable, path.display(), e))?;
+    let (digest, _) =
+        Digest::of_reader(file).map_err(|e| Failure::because(Code::Unreadable, path.display(), e))?;
+    Ok(digest)
+}
+
+/// A fresh nonce for a statement.
+pub(super) fn statement_nonce() -> Result<Nonce, Failure> {
+    random::<16>().map(Nonce::from_bytes)
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    use std::io::Read;
+    let failed = |e: std::io::Error| Failure::because(Code::Unreadable, path.display(), e);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::because(
+            Code::LimitExceeded,
+            path.display(),
+            format!("it is over {limit} bytes"),
+        ));
+    }
+    Ok(bytes)
 }

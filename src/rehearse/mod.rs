@@ -1,3 +1,4 @@
 //! rehearse
 pub mod isolation;
 pub mod rows;
+pub mod sample;

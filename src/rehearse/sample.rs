@@ -17,7 +17,7 @@ pub const ROLLBACK: &str = include_str!("sample/down.sql");
 /// Whatever SQLite says, mostly that the place cannot be written.
 pub fn create(path: &Path) -> rusqlite::Result<()> {
     use rusqlite::OpenFlags;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_EXCLUSIVE;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = rusqlite::Connection::open_with_flags(path, flags)?;
     connection.execute_batch(DATABASE)?;
     connection.close().map_err(|(_, error)| error)
