@@ -2,6 +2,33 @@
 //!
 //! Owns: the vocabulary of differences. Must not: hold values of rows; a text or blob key stands as the
 //! first 16 digits of its SHA-256. The lists are sorted and cut at a limit, the totals are exact.
+//!
+//! ```text
+//! equality               exact · exact_normalised · schema_differs_only · rows_differ
+//!
+//! schema_codes           what                                                                         equality is at least
+//!   object_order           the same schema rows stand in another order                                exact
+//!   text_only:KIND:x       a CREATE text differs in white space, quoting, comments or case            exact_normalised
+//!   header:FIELD(a->b)     encoding, page_size, auto_vacuum, user_version, application_id             schema_differs_only
+//!   missing_KIND:x         KIND: table, index, view, trigger
+//!   extra_KIND:x
+//!   table_differs:x[…]     col_missing=a+b, col_extra=a+b, col_order, type(c), notnull(c), default(c), primary_key,
+//!                          generated(c), or else constraint_text(check/collate/name/order)
+//!   sql_differs:KIND:x     the CREATE text of an index, a view or a trigger
+//!   sqlite_sequence_table_left   the only difference is an empty sqlite_sequence, which SQL cannot remove
+//!   schema_rows            sqlite_schema differs in a way that has no other name
+//!
+//! row_codes                                                                                           rows_differ
+//!   row_count:x(3->0)              rows are lost or added
+//!   rows_replaced:x(2)             as many rows are lost as others are added
+//!   values:x(a+b)                  values under the same key differ, in these columns
+//!   rowids:x(3)                    the same rows under other rowids; values:x(id) where a column shows the rowid
+//!   column_values_lost:x(a+b)      columns are gone that held values
+//!   rows_lost_with_table:x(3)      a table is gone that held rows
+//!   rows_extra_table:x(3)          a table has come with rows in it
+//!   sqlite_sequence:x(3->none)     an AUTOINCREMENT counter
+//!   derived:x                      statistics or a virtual table's own bookkeeping, nothing else of that table
+//! ```
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +53,8 @@ pub enum Equality {
 pub struct Difference {
     /// Table, index, view, trigger, or `header`.
     pub object: String,
-    /// What kind: `row_lost`, `row_added`, `value_changed`, `extra_table`, …
+    /// What kind: `row_lost`, `row_added`, `value_changed`, `class_changed` (the storage class with it),
+    /// `rowid_changed`, `counter_changed`, `column_lost`, `rows_changed` (rows that have no common key), or the name of a schema code.
     pub kind: String,
     /// The row's key, where one row differs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -42,11 +70,11 @@ pub struct Difference {
 pub struct Differences {
     /// How equal the states are.
     pub equality: Equality,
-    /// `extra_table:x`, `sql_differs:x`, … sorted.
+    /// `extra_table:x`, `sql_differs:index:x`, … sorted.
     pub schema_codes: Vec<String>,
-    /// `rows_lost:x(3)`, … sorted.
+    /// `row_count:x(3->0)`, … sorted.
     pub row_codes: Vec<String>,
-    /// The first differences, sorted by object and key.
+    /// The first differences: header, schema, then tables by name and rows by key.
     pub items: Vec<Difference>,
     /// How many there are in all.
     pub total: u64,

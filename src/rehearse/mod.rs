@@ -1,4 +1,5 @@
 //! rehearse
+pub mod difference;
 pub mod isolation;
 pub mod rows;
 pub mod sample;

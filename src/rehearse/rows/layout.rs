@@ -12,31 +12,31 @@ use super::frame;
 /// The header fields that are content. Counters, cookies, free pages and the write-ahead flag are not:
 /// they move with every commit, or with the way a copy was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
-    pub(crate) encoding: String,
-    pub(crate) page_size: i64,
-    pub(crate) auto_vacuum: i64,
-    pub(crate) user_version: i64,
-    pub(crate) application_id: i64,
+pub(in crate::rehearse) struct Header {
+    pub(in crate::rehearse) encoding: String,
+    pub(in crate::rehearse) page_size: i64,
+    pub(in crate::rehearse) auto_vacuum: i64,
+    pub(in crate::rehearse) user_version: i64,
+    pub(in crate::rehearse) application_id: i64,
 }
 
 /// One row of `sqlite_schema`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SchemaRow {
+pub(in crate::rehearse) struct SchemaRow {
     /// `type`, `name`, `tbl_name` and `sql`, framed as values: the stored bytes, whatever they are.
-    pub(crate) framed: Vec<u8>,
-    pub(crate) kind: String,
-    pub(crate) name: String,
+    pub(in crate::rehearse) framed: Vec<u8>,
+    pub(in crate::rehearse) kind: String,
+    pub(in crate::rehearse) name: String,
     /// The table that an index or a trigger belongs to.
-    pub(crate) table: String,
+    pub(in crate::rehearse) table: String,
     /// As UTF-8, with replacement characters where it is not: to be shown and compared as words only.
-    pub(crate) sql: Option<String>,
+    pub(in crate::rehearse) sql: Option<String>,
     root: i64,
 }
 
 impl SchemaRow {
     /// Whether it is a virtual table: never opened, its rows stand in its shadow tables.
-    pub(crate) fn is_virtual(&self) -> bool {
+    pub(in crate::rehearse) fn is_virtual(&self) -> bool {
         let sql = self.sql.as_deref().unwrap_or_default();
         self.kind == "table" && super::sql::begins_with(sql, &["CREATE", "VIRTUAL", "TABLE"])
     }
@@ -44,61 +44,68 @@ impl SchemaRow {
 
 /// What a row of a table stands under.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(in crate::rehearse) enum Key {
     /// A rowid, and the name that reaches it.
     Rowid(String),
     /// WITHOUT ROWID: the columns of the primary key, in its order.
     Primary(Vec<KeyColumn>),
+    /// `sqlite_sequence`: its rows stand for themselves. Their rowids mean nothing, and every rebuilt table moves them.
+    Content,
     /// A rowid table whose columns hide all three names of the rowid: only the order of rows is seen.
     Position,
 }
 
 /// One column of a primary key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyColumn {
+pub(in crate::rehearse) struct KeyColumn {
     /// Where it stands in [`Table::columns`].
-    pub(crate) at: usize,
-    pub(crate) descending: bool,
-    pub(crate) collation: String,
+    pub(in crate::rehearse) at: usize,
+    pub(in crate::rehearse) descending: bool,
+    pub(in crate::rehearse) collation: String,
 }
+
+/// SQLite's own table of AUTOINCREMENT counters.
+pub(in crate::rehearse) const SEQUENCE: &str = "sqlite_sequence";
 
 /// A table that holds rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Table {
-    pub(crate) name: String,
+pub(in crate::rehearse) struct Table {
+    pub(in crate::rehearse) name: String,
     /// The stored columns: ordinary ones and generated ones that are STORED.
-    pub(crate) columns: Vec<String>,
-    pub(crate) key: Key,
-    pub(crate) derived: bool,
+    pub(in crate::rehearse) columns: Vec<String>,
+    pub(in crate::rehearse) key: Key,
+    /// The column that is another name of the rowid, by its place.
+    pub(in crate::rehearse) alias: Option<usize>,
+    pub(in crate::rehearse) derived: bool,
 }
 
 /// The catalogue of one database.
-pub(crate) struct Layout {
-    pub(crate) header: Header,
-    pub(crate) schema: Vec<SchemaRow>,
+pub(in crate::rehearse) struct Layout {
+    pub(in crate::rehearse) header: Header,
+    pub(in crate::rehearse) schema: Vec<SchemaRow>,
     /// Sorted by the bytes of their names.
-    pub(crate) tables: Vec<Table>,
+    pub(in crate::rehearse) tables: Vec<Table>,
 }
 
 /// Puts a name into SQL as an identifier.
-pub(crate) fn quote(name: &str) -> String {
+pub(in crate::rehearse) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// How columns are selected so that text arrives as its stored bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Select {
+pub(in crate::rehearse) struct Select {
     utf16: bool,
 }
 
 impl Select {
-    pub(crate) fn for_encoding(encoding: &str) -> Select {
+    pub(in crate::rehearse) fn for_encoding(encoding: &str) -> Select {
         Select { utf16: encoding != "UTF-8" }
     }
 
     /// The result columns for an expression. SQLite hands text out as UTF-8, which maps different malformed
     /// UTF-16 texts to one: in such databases text comes as a blob, behind a column that says it is text.
-    pub(crate) fn list(self, expression: &str) -> String {
+    pub(in crate::rehearse) fn list(self, expression: &str) -> String {
         match self.utf16 {
             false => expression.to_owned(),
             true => format!(
@@ -108,7 +115,7 @@ impl Select {
     }
 
     /// Reads the `at`th expression, where `before` result columns stand before the first.
-    pub(crate) fn value<'r>(
+    pub(in crate::rehearse) fn value<'r>(
         self,
         row: &'r Row<'_>,
         before: usize,
@@ -126,7 +133,7 @@ impl Select {
 }
 
 impl Layout {
-    pub(crate) fn read(c: &Connection) -> Result<Layout, RowsError> {
+    pub(in crate::rehearse) fn read(c: &Connection) -> Result<Layout, RowsError> {
         let header = header(c).map_err(|e| RowsError::engine("the database header", e))?;
         let select = Select::for_encoding(&header.encoding);
         let schema = schema(c, select)?;
@@ -224,16 +231,21 @@ fn table(c: &Connection, row: &SchemaRow, derived: bool) -> Result<Table, RowsEr
         return Err(RowsError::Malformed(format!("table {} has no columns", printable(name))));
     }
     let primary = primary_key(c, name, &columns).map_err(failed)?;
-    let key = if !primary.is_empty() {
+    let mut alias = None;
+    let key = if name == SEQUENCE {
+        Key::Content
+    } else if !primary.is_empty() {
         Key::Primary(primary)
     } else {
+        let shows_rowid = rowid_column(c, name, &every).map_err(failed)?;
+        alias = columns.iter().position(|c| shows_rowid.as_ref() == Some(c));
         let hidden = |alias: &&str| every.iter().any(|c| c.name.eq_ignore_ascii_case(alias));
         match ["rowid", "_rowid_", "oid"].iter().find(|alias| !hidden(alias)) {
             Some(alias) => Key::Rowid((*alias).to_owned()),
-            None => rowid_column(c, name, &every).map_err(failed)?.map_or(Key::Position, Key::Rowid),
+            None => shows_rowid.map_or(Key::Position, Key::Rowid),
         }
     };
-    Ok(Table { name: name.to_owned(), columns, key, derived })
+    Ok(Table { name: name.to_owned(), columns, key, alias, derived })
 }
 
 struct Column {
@@ -284,7 +296,7 @@ fn rowid_column(c: &Connection, table: &str, columns: &[Column]) -> rusqlite::Re
 /// A name as the evidence may show it: as it is where it is NFC and without control characters or backslashes;
 /// otherwise with every character outside of printable ASCII, and every backslash, as `\u{…}`. No two names
 /// look alike this way, and canonical JSON takes them all.
-pub(crate) fn printable(name: &str) -> String {
+pub(in crate::rehearse) fn printable(name: &str) -> String {
     if !name.contains('\\') && !name.chars().any(char::is_control) && unicode_normalization::is_nfc(name) {
         return name.to_owned();
     }

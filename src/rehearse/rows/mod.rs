@@ -22,11 +22,13 @@
 //!         11 value…                WITHOUT ROWID: the key's columns are among the values
 //!         12 u64(position) value…  a rowid table whose columns are named rowid, _rowid_ and oid, none of them an
 //!                                  INTEGER PRIMARY KEY: the rowid cannot be read, rows count from 0 in its order
+//!         13 value…                sqlite_sequence: its rowids mean nothing, its rows stand in ascending order of
+//!                                  these bytes
 //!
 //! chunk   H(lp("fix7/rows/chunk/v1") row…)
 //!
 //! table   H(lp("fix7/rows/table/v1") lp(name) key u64(columns) lp(column name)… {20 chunk}… 21 u64(rows))
-//!         key: 10, 11 or 12 as the rows have it
+//!         key: 10, 11, 12 or 13 as the rows have it
 //!
 //! header  H(lp("fix7/rows/header/v1") lp(encoding) u64(page size) u64(auto_vacuum) i64(user_version) i64(application_id))
 //!         encoding: UTF-8, UTF-16le or UTF-16be; auto_vacuum: 0 none, 1 full, 2 incremental
@@ -44,6 +46,7 @@
 //!   a default for a column added later, an integer stored in a REAL column as the REAL that it stands for.
 //! - Rows: ascending rowid; WITHOUT ROWID in the order of the primary key's own index (collations, DESC).
 //! - Chunks, rowid: rows with the same `rowid >> 12` (arithmetic). By position: the same `position >> 12`.
+//!   `sqlite_sequence`: one chunk.
 //! - Chunks, WITHOUT ROWID: a row begins a chunk if it is the first, or if its key says so: frame the key's
 //!   values in the key's order, pad with zero bytes to a multiple of 8, and fold each big-endian u64 word w into
 //!   a state that starts at 0: `s = ((s ^ w) * 0x9e3779b97f4a7c15) mod 2^64; s = s ^ (s >> 32)`. It begins a
@@ -65,11 +68,11 @@
 //! ```
 
 mod error;
-mod frame;
-mod layout;
+pub(in crate::rehearse) mod frame;
+pub(in crate::rehearse) mod layout;
 mod parallel;
-mod scan;
-mod sql;
+pub(in crate::rehearse) mod scan;
+pub(in crate::rehearse) mod sql;
 
 use std::path::Path;
 
@@ -131,6 +134,8 @@ pub enum KeyKind {
     Rowid,
     /// The primary key of a WITHOUT ROWID table.
     PrimaryKey,
+    /// Nothing but themselves: `sqlite_sequence`.
+    Content,
     /// The place in the table: its columns hide the rowid, so a changed rowid alone is not seen.
     Position,
 }
@@ -185,7 +190,7 @@ pub fn of_file(
 }
 
 /// Opens a database for reading, hardened against a hostile schema.
-pub(crate) fn open(path: &Path) -> Result<Connection, RowsError> {
+pub(in crate::rehearse) fn open(path: &Path) -> Result<Connection, RowsError> {
     let failed = |e| RowsError::engine(&path.display().to_string(), e);
     // The bundled SQLite takes a name that begins with `file:` for a URI: an absolute path never does.
     let path = std::path::absolute(path).map_err(|e| RowsError::io(path, &e))?;
@@ -239,6 +244,7 @@ fn key_code(key: &Key) -> u8 {
         Key::Rowid(_) => frame::ROW_BY_ROWID,
         Key::Primary(_) => frame::ROW_BY_PRIMARY_KEY,
         Key::Position => frame::ROW_BY_POSITION,
+        Key::Content => frame::ROW_BY_CONTENT,
     }
 }
 
@@ -261,6 +267,7 @@ fn assemble(layout: &Layout, digests: Vec<Counted>) -> RowDigest {
                 Key::Rowid(_) => KeyKind::Rowid,
                 Key::Primary(_) => KeyKind::PrimaryKey,
                 Key::Position => KeyKind::Position,
+                Key::Content => KeyKind::Content,
             },
         });
     }

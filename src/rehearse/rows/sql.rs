@@ -5,7 +5,7 @@
 
 /// One word of SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(in crate::rehearse) enum Word {
     /// An identifier or a keyword, in lower case.
     Name(String),
     /// A string or blob literal, with its text.
@@ -17,19 +17,26 @@ pub(crate) enum Word {
 }
 
 /// Whether the text begins with these keywords.
-pub(crate) fn begins_with(sql: &str, keywords: &[&str]) -> bool {
+pub(in crate::rehearse) fn begins_with(sql: &str, keywords: &[&str]) -> bool {
     let mut words = Words::new(sql);
     keywords.iter().all(|k| matches!(words.next(), Some(Word::Name(n)) if n.eq_ignore_ascii_case(k)))
 }
 
 /// The words of `sql`.
-pub(crate) struct Words<'a> {
+pub(in crate::rehearse) struct Words<'a> {
     rest: &'a str,
+    /// Whether double quotes enclose strings.
+    strings: bool,
 }
 
 impl<'a> Words<'a> {
-    pub(crate) fn new(sql: &'a str) -> Words<'a> {
-        Words { rest: sql }
+    pub(in crate::rehearse) fn new(sql: &'a str) -> Words<'a> {
+        Words { rest: sql, strings: false }
+    }
+
+    /// The words of an expression in which double quotes enclose strings, as SQLite takes them in a DEFAULT.
+    pub(in crate::rehearse) fn with_strings(sql: &'a str) -> Words<'a> {
+        Words { rest: sql, strings: true }
     }
 
     fn skip_space(&mut self) {
@@ -89,11 +96,12 @@ impl Iterator for Words<'_> {
         self.skip_space();
         let first = self.rest.chars().next()?;
         Some(match first {
-            '"' | '`' => Word::Name(self.quoted(first).to_lowercase()),
-            '[' => Word::Name(self.quoted(']').to_lowercase()),
+            '"' if self.strings => Word::Text(self.quoted(first)),
+            '"' | '`' => Word::Name(self.quoted(first).to_ascii_lowercase()),
+            '[' => Word::Name(self.quoted(']').to_ascii_lowercase()),
             '\'' => Word::Text(self.quoted('\'')),
-            '0'..='9' => Word::Number(self.take_while(|c| in_name(c) || c == '.').to_lowercase()),
-            c if in_name(c) => Word::Name(self.take_while(in_name).to_lowercase()),
+            '0'..='9' => Word::Number(self.take_while(|c| in_name(c) || c == '.').to_ascii_lowercase()),
+            c if in_name(c) => Word::Name(self.take_while(in_name).to_ascii_lowercase()),
             sign => {
                 self.rest = &self.rest[sign.len_utf8()..];
                 Word::Sign(sign)

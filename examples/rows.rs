@@ -1,0 +1,28 @@
+//! Digests and compares databases from the command line: what `bench/compare digest` measures.
+//!
+//! ```text
+//! rows digest FILE THREADS    the row digest's root
+//! rows bytes FILE             the byte digest of the file set
+//! rows between A B            the differences as JSON
+//! ```
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+
+use fix7_ledger::rehearse::{difference, rows};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["digest", file, threads] => {
+            println!("{}", rows::of_file(Path::new(file), threads.parse()?, &|_| {})?.root);
+        }
+        ["between", a, b] => {
+            let found = difference::between(Path::new(a), Path::new(b), 20)?;
+            println!("{}", serde_json::to_string(&found)?);
+        }
+        _ => return Err("usage: rows digest FILE THREADS | rows bytes FILE | rows between A B".into()),
+    }
+    Ok(())
+}
