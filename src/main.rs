@@ -5,7 +5,7 @@ use fix7_ledger::rehearse::isolation::child;
 fn main() -> std::process::ExitCode {
     // Before anything else: a confined child puts its layers on while it has a single thread.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == child::VERB) {
-        return child::serve(|_, question| question);
+        return child::serve(fix7_ledger::rehearse::child::handle);
     }
     fix7_ledger::cli::main()
 }

@@ -103,6 +103,7 @@ codes! {
     IntegrityBroken "INTEGRITY_BROKEN" Refused "the clone fails SQLite's own checks: mend the source database first"
     SelftestBroken "SELFTEST_BROKEN" Refused "the validator misjudges its own vectors: this build must not be used"
     ProbesIncomplete "PROBES_INCOMPLETE" Refused "rehearse again: all canonical probes and the control must be there with their expected outcomes"
+    StatementForbidden "STATEMENT_FORBIDDEN" Refused "the plan's SQL may not leave the clone or end the rehearsal's transaction: remove the statement, or say `transaction = false` in the plan where the change brings its own"
     SourceChanged "SOURCE_CHANGED" Refused "the source changed while it was read: use a quiet copy, or stop the writer for the time of the clone"
     // Packet (R01 to R14, R40 to R57)
     FileMissing "FILE_MISSING" Refused "make the packet again with `fix7-ledger rehearse`"

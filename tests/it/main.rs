@@ -5,5 +5,6 @@ mod harness;
 mod key;
 mod ledger;
 mod ledger_hostile;
+mod rehearse;
 mod ledger_push;
 mod isolation;

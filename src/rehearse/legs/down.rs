@@ -1,0 +1,118 @@
+//! `down` and `reapply`: the plan's own rollback script, and the change once more.
+
+use super::{Applied, Legs, Outcome, RehearseError, rows_of, unexpected};
+use crate::digest::Digest;
+use crate::evidence::difference::{Differences, Equality};
+use crate::evidence::{Hashes, Leg};
+use crate::rehearse::child::{Answer, Question};
+use crate::rehearse::engine::FailureKind;
+use crate::rehearse::source::remove;
+
+/// How many differences are listed in an entry: enough to find the fault, few enough to read.
+pub const DIFFERENCES_LISTED: usize = 64;
+
+impl Legs<'_, '_> {
+    /// Gives whether the clone is now in the state that the plan's own rollback left.
+    pub(super) fn down(&mut self) -> Result<bool, RehearseError> {
+        const LEG: Leg = Leg::Down;
+        let mut entry = self.entry(LEG, Outcome::NoDown);
+        entry.before_hash = Some(self.base);
+        let plan = self.plan;
+        let Some(rollback) = &plan.rollback else {
+            self.entries.push(entry);
+            return Ok(false);
+        };
+        let (applied, rows_changed) = match self.apply(LEG)? {
+            Applied::In { rows, rows_changed } => (rows, rows_changed),
+            Applied::Not { outcome, error, rows_changed } => {
+                entry.outcome = outcome;
+                entry.error = Some(error);
+                entry.rows_changed = rows_changed;
+                self.entries.push(entry);
+                self.restore(LEG)?;
+                return Ok(false);
+            }
+        };
+        entry.after_apply_hash = Some(Hashes { rows: applied, bytes: None });
+        entry.rows_changed = rows_changed;
+        let report = self.commit(LEG, "down", rollback)?.report;
+        if let Some(failure) = report.failure {
+            entry.outcome = match failure.kind {
+                FailureKind::Lacks => Outcome::CouldNotEstablish,
+                _ => Outcome::DownFails,
+            };
+            entry.error = Some(failure.to_string());
+            self.entries.push(entry);
+            self.restore(LEG)?;
+            return Ok(false);
+        }
+        let question = Question::Digest { path: self.room.clone_path(), threads: self.threads };
+        let after = rows_of(self.room.ask(&question)?)?;
+        self.journal.changed(LEG, "digest", &[after]);
+        entry.after_rollback_hash = Some(Hashes { rows: after, bytes: None });
+        entry.outcome = Outcome::Exact;
+        if after != self.base.rows {
+            let differences = self.compare()?;
+            entry.outcome = match differences.equality {
+                Equality::ExactNormalised => Outcome::ExactNormalised,
+                Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
+                Equality::Exact | Equality::RowsDiffer => Outcome::RowsDiffer,
+            };
+            entry.differences = Some(differences);
+        }
+        self.entries.push(entry);
+        Ok(true)
+    }
+
+    /// What differs between the snapshot and the clone.
+    fn compare(&mut self) -> Result<Differences, RehearseError> {
+        let before = self.room.directory.join("before.db");
+        self.room.snapshot_beside(&before)?;
+        let question = Question::Compare {
+            before: before.clone(),
+            after: self.room.clone_path(),
+            limit: DIFFERENCES_LISTED,
+        };
+        let answer = self.room.ask(&question)?;
+        remove(&before)?;
+        match answer {
+            Answer::Compared(differences) => Ok(differences),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The change once more, after the plan's own rollback, or where there is none after the restore.
+    pub(super) fn reapply(&mut self, _rolled_back: bool) -> Result<(), RehearseError> {
+        const LEG: Leg = Leg::Reapply;
+        let first = self.applied.first().map(|(rows, _)| *rows);
+        let mut entry = self.entry(LEG, Outcome::NotHeld);
+        let only_rows = |rows: Digest| Hashes { rows, bytes: None };
+        entry.before_hash = first.map(only_rows);
+        match self.apply(LEG)? {
+            Applied::In { rows, rows_changed } => {
+                entry.exit_hash = Some(only_rows(rows));
+                entry.rows_changed = rows_changed;
+                if first == Some(rows) {
+                    entry.outcome = Outcome::Held;
+                }
+            }
+            Applied::Not { outcome, error, rows_changed } => {
+                // Where the change worked once, that it does not work again is the finding.
+                if first.is_none() {
+                    entry.outcome = outcome;
+                }
+                entry.error = Some(error);
+                entry.rows_changed = rows_changed;
+            }
+        }
+        self.entries.push(entry);
+        self.restore(LEG)
+    }
+
+    /// Puts the snapshot back.
+    fn restore(&mut self, leg: Leg) -> Result<(), RehearseError> {
+        let restored = self.room.restore()?;
+        self.journal.step(leg, "restore", &[restored]);
+        Ok(())
+    }
+}
