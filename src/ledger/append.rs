@@ -103,22 +103,22 @@ impl Repository {
         observe: &mut dyn FnMut(Step) -> io::Result<()>,
     ) -> Result<Oid> {
         let mut at = |step: Step| observe(step).at("finish the append in", self.common_dir());
-        self.require_tip(draft)?;
+        self.require_tip(draft.ledger, draft.expected)?;
         let (commit, pack) = prepare(draft, render)?;
         at(Step::Rendered)?;
         self.store_pack(&pack, &mut at)?;
         at(Step::ReadBack)?;
-        self.move_ref(draft, commit, &mut at)?;
+        self.move_ref(draft.ledger, draft.expected, commit, &mut at)?;
         Ok(commit)
     }
 
-    fn require_tip(&self, draft: &Draft<'_>) -> Result<()> {
-        let found = self.ledger_tip(draft.ledger)?;
-        if found == draft.expected {
+    fn require_tip(&self, ledger: &LedgerRef, expected: Option<Oid>) -> Result<()> {
+        let found = self.ledger_tip(ledger)?;
+        if found == expected {
             return Ok(());
         }
         let shown = |tip: Option<Oid>| tip.map_or("no entry".to_owned(), |t| t.to_string());
-        Err(Error::expected(Code::HeadMoved, draft.ledger, shown(draft.expected), shown(found)))
+        Err(Error::expected(Code::HeadMoved, ledger, shown(expected), shown(found)))
     }
 
     /// Writes a pack with its index, flushed, and checks what the disk gives back.
@@ -147,30 +147,39 @@ impl Repository {
         Ok(())
     }
 
-    fn move_ref(&self, draft: &Draft<'_>, commit: Oid, at: &mut dyn FnMut(Step) -> Result<()>) -> Result<()> {
-        let path = self.common_dir().join(draft.ledger.as_str());
+    /// Moves the ref from `expected` to `new`, on the disk when it returns.
+    pub(crate) fn move_ref(
+        &self,
+        ledger: &LedgerRef,
+        expected: Option<Oid>,
+        new: Oid,
+        at: &mut dyn FnMut(Step) -> Result<()>,
+    ) -> Result<()> {
+        let path = self.common_dir().join(ledger.as_str());
         let directory = path.parent().unwrap_or(Path::new("."));
         create_directories(directory)?;
-        let name = FullName::try_from(draft.ledger.as_str())
-            .map_err(|e| Error::found(Code::RefForbidden, draft.ledger, chain_of(&e)))?;
-        let expected = match draft.expected {
+        let name = FullName::try_from(ledger.as_str())
+            .map_err(|e| Error::found(Code::RefForbidden, ledger, chain_of(&e)))?;
+        let previous = match expected {
             Some(tip) => PreviousValue::MustExistAndMatch(Target::Object(tip)),
             None => PreviousValue::MustNotExist,
         };
-        let edit = RefEdit::update(name, Target::Object(commit), expected, "");
+        let edit = RefEdit::update(name, Target::Object(new), previous, "");
         let patience = gix::lock::acquire::Fail::AfterDurationWithBackoff(REF_LOCK_PATIENCE);
         let prepared = match self.git.refs.transaction().prepare([edit], patience, patience) {
             Ok(prepared) => prepared,
             Err(e) => {
                 // Which of the two it was is told by what is there now.
-                self.require_tip(draft)?;
-                return Err(Error::found(Code::LockHeld, draft.ledger, chain_of(&e)));
+                self.require_tip(ledger, expected)?;
+                return Err(Error::found(Code::LockHeld, ledger, chain_of(&e)));
             }
         };
-        let lock_path = directory.join(format!("{}.lock", draft.ledger.name()));
-        sync_file(&lock_path)?;
+        let lock_path = directory.join(format!("{}.lock", ledger.name()));
+        if expected != Some(new) {
+            sync_file(&lock_path)?;
+        }
         at(Step::RefLocked)?;
-        prepared.commit(None).map_err(|e| Error::found(Code::Unreadable, draft.ledger, chain_of(&e)))?;
+        prepared.commit(None).map_err(|e| Error::found(Code::Unreadable, ledger, chain_of(&e)))?;
         at(Step::RefMoved)?;
         sync_directory(directory)
     }

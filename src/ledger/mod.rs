@@ -10,20 +10,28 @@
 pub mod agent;
 mod append;
 mod chain;
+mod child;
 mod commit;
 mod durable;
 mod error;
+mod heads;
+mod hooks;
 pub mod limits;
 mod lock;
 mod objects;
 mod pack;
 pub mod push;
+mod remote;
 mod repository;
 mod tree;
 
 pub use append::{Draft, Render, Step};
+pub use child::{INHERITED, Surroundings};
 pub use error::{Error, Result};
+pub use heads::Head;
+pub use hooks::{HookKind, HookState, HookStatus};
 pub use lock::HostLock;
 pub use objects::{Kind, Oid, Reader, parse_oid};
+pub use remote::{Incoming, Pushed};
 pub use repository::{LEDGER_PREFIX, LedgerRef, Repository};
 pub use tree::{name_is_allowed, path_is_allowed};

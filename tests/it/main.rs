@@ -3,6 +3,7 @@
 mod architecture;
 mod harness;
 mod key;
+mod hooks;
 mod ledger;
 mod ledger_hostile;
 mod rehearse;

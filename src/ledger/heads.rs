@@ -1,0 +1,152 @@
+//! The heads that this host has seen: what tells a rollback or a fork from an ordinary ledger.
+//!
+//! Owns: `fix7-ledger/heads.json` and `fix7-ledger/forks/` in the common directory. Must not: judge;
+//! `verify` compares a remembered head with what is there.
+//!
+//! ```text
+//! heads.json     {"heads":{"refs/heads/fix7-ledger/main":{"leaf":…,"oid":…,"root":…,"seq":41}},"version":1}
+//! forks/main-41-<leaf>-<leaf>.json     {"found":{…},"ledger":…,"seen":{…}}     never overwritten
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::durable::{create_directories, replace};
+use super::error::{At as _, Error, Result};
+use super::lock::HostLock;
+use super::repository::{LedgerRef, Repository, read_text};
+use crate::canon;
+use crate::digest::Digest;
+use crate::verdict::Code;
+
+/// A head that was verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// The entry's number.
+    pub seq: u64,
+    /// The digest of its leaf.
+    pub leaf: Digest,
+    /// The Merkle root over all leaves up to it.
+    pub root: Digest,
+    /// Its git object id: a place to look, never an identity.
+    pub oid: String,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remembered {
+    heads: BTreeMap<String, Head>,
+    version: u8,
+}
+
+/// Two heads that contradict each other, kept as proof.
+#[derive(Debug, Serialize)]
+struct Fork<'a> {
+    found: &'a Head,
+    ledger: &'a str,
+    seen: &'a Head,
+}
+
+impl Repository {
+    /// The last head of a ledger that this host verified. `None`: it has seen none.
+    ///
+    /// # Errors
+    /// `MALFORMED` where the file is not one that this program writes: what was remembered is unknown then.
+    pub fn remembered_head(&self, ledger: &LedgerRef) -> Result<Option<Head>> {
+        Ok(self.remembered()?.heads.remove(ledger.as_str()))
+    }
+
+    /// Remembers a verified head, durably. A head that is behind the remembered one changes nothing.
+    ///
+    /// # Errors
+    /// As [`Repository::remembered_head`], and where the file cannot be written.
+    pub fn remember_head(&self, _lock: &HostLock, ledger: &LedgerRef, head: &Head) -> Result<()> {
+        let mut remembered = self.remembered()?;
+        if remembered.heads.get(ledger.as_str()).is_some_and(|known| known.seq >= head.seq) {
+            return Ok(());
+        }
+        remembered.heads.insert(ledger.to_string(), head.clone());
+        remembered.version = 1;
+        self.write_note(&self.heads_file(), &remembered)
+    }
+
+    /// Keeps two heads that contradict each other. Gives the file.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_fork(&self, ledger: &LedgerRef, seen: &Head, found: &Head) -> Result<PathBuf> {
+        let (old, new) = (seen.leaf.short(), found.leaf.short());
+        let name = format!("{}-{}-{old}-{new}.json", ledger.name(), found.seq);
+        let path = self.notes_dir().join("forks").join(name);
+        if !path.exists() {
+            self.write_note(&path, &Fork { found, ledger: ledger.as_str(), seen })?;
+        }
+        Ok(path)
+    }
+
+    fn heads_file(&self) -> PathBuf {
+        self.notes_dir().join("heads.json")
+    }
+
+    fn remembered(&self) -> Result<Remembered> {
+        let path = self.heads_file();
+        let text = read_text(&path)?;
+        if text.is_empty() && !path.exists() {
+            return Ok(Remembered::default());
+        }
+        let malformed = |found: &dyn std::fmt::Display| Error::found(Code::Malformed, path.display(), found);
+        let read: Remembered = canon::from_slice(text.as_bytes()).map_err(|e| malformed(&e))?;
+        match read.version {
+            1 => Ok(read),
+            other => Err(malformed(&format_args!("version {other}"))),
+        }
+    }
+
+    fn write_note<T: Serialize>(&self, path: &std::path::Path, value: &T) -> Result<()> {
+        let bytes = canon::to_vec(value).map_err(std::io::Error::other).at("render", path)?;
+        create_directories(path.parent().unwrap_or(path))?;
+        replace(path, 0o644, &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(seq: u64, text: &str) -> Head {
+        let leaf = Digest::of(text.as_bytes());
+        Head { seq, leaf, root: Digest::of(b"root"), oid: "1".repeat(40) }
+    }
+
+    #[test]
+    fn heads_only_go_forward_and_forks_are_kept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        gix::init_bare(directory.path()).expect("a repository");
+        let repository = Repository::open(directory.path()).expect("opens");
+        let (main, other) =
+            (LedgerRef::named("main").expect("a name"), LedgerRef::named("other").expect("a name"));
+        assert_eq!(repository.remembered_head(&main).expect("reads"), None);
+        let lock = repository.lock(std::time::Duration::ZERO).expect("free");
+        let remember = |ledger, head: &Head| repository.remember_head(&lock, ledger, head).expect("written");
+        remember(&main, &head(4, "a"));
+        remember(&other, &head(1, "b"));
+        remember(&main, &head(3, "c"));
+        assert_eq!(repository.remembered_head(&main).expect("reads"), Some(head(4, "a")));
+        remember(&main, &head(5, "d"));
+        assert_eq!(repository.remembered_head(&main).expect("reads"), Some(head(5, "d")));
+        assert_eq!(repository.remembered_head(&other).expect("reads"), Some(head(1, "b")));
+
+        let kept = repository.keep_fork(&main, &head(5, "d"), &head(5, "e")).expect("kept");
+        let proof = std::fs::read(&kept).expect("there");
+        assert_eq!(repository.keep_fork(&main, &head(5, "d"), &head(5, "e")).expect("kept"), kept);
+        assert_eq!(std::fs::read(&kept).expect("there"), proof);
+        assert!(String::from_utf8_lossy(&proof).contains(&head(5, "e").leaf.to_string()));
+
+        std::fs::write(repository.heads_file(), "{}").expect("written");
+        assert_eq!(repository.remembered_head(&main).err().map(|e| e.code()), Some(Code::Malformed));
+    }
+}
