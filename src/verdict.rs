@@ -140,6 +140,7 @@ codes! {
     GrantSpent "GRANT_SPENT" Refused "each grant serves one rehearsal: ask an owner for another"
     GrantMismatch "GRANT_MISMATCH" Refused "the grant is for another scope, clone or operator: ask an owner for one that fits"
     SelfIssued "SELF_ISSUED" Refused "the operator's own key cannot grant the operator's rehearsal"
+    RerunDiffers "RERUN_DIFFERS" Refused "the rerun reached another packet: compare source, plan, policy and executable"
     Replayed "REPLAYED" Refused "this statement is in the ledger already: rehearse again for a new entry"
     PolicyMismatch "POLICY_MISMATCH" Refused "the packet was made under another policy than the one in force: rehearse again"
     PolicyLoosened "POLICY_LOOSENED" Refused "a policy change may add, never remove"

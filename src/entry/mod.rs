@@ -53,10 +53,12 @@ use crate::verdict::Code;
 mod commit;
 mod content;
 mod leaf;
+mod verified;
 
 pub use commit::{Entry, Unsigned};
 pub use content::{content_digest, file_digests};
 pub use leaf::Leaf;
+pub use verified::{Checked, VerifiedEntry, check};
 
 /// Largest commit object in bytes: an entry has about 1500; more only feeds the parser.
 pub const MAX_COMMIT_BYTES: usize = 16 << 10;

@@ -80,7 +80,8 @@ pub struct KeyEntry {
 }
 
 /// An owner's permission for one rehearsal: never for production, never for a second one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grant {
     /// Its name, and the label of its entry.
     pub id: Label,

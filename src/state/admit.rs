@@ -1,0 +1,218 @@
+//! The rules about an entry's place and authority. Every rule is read against the state before the entry.
+
+use std::collections::BTreeSet;
+
+use super::{KeyRecord, PacketFacts, State};
+use crate::digest::Digest;
+use crate::dsse;
+use crate::entry::VerifiedEntry;
+use crate::keys::{Fingerprint, is_sample};
+use crate::statement::{Claim, Genesis, Grant, Kind, Role};
+use crate::verdict::{Code, Reason, Verdict};
+
+/// What speaks against an entry, by the steps of verification.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Step 2: its place in the chain and the root that it signs.
+    pub chain: Verdict,
+    /// Step 5: whether its keys may say it.
+    pub authority: Verdict,
+    /// Step 7: grants and blockers.
+    pub grants: Verdict,
+}
+
+impl Admission {
+    /// Whether nothing does.
+    pub fn accepted(&self) -> bool {
+        self.chain.accepted() && self.authority.accepted() && self.grants.accepted()
+    }
+
+    /// Every reason, in the order of the steps.
+    pub fn into_verdict(self) -> Verdict {
+        let mut all = self.chain;
+        all.merge(self.authority);
+        all.merge(self.grants);
+        all
+    }
+}
+
+/// The role that an entry of this kind needs.
+pub(super) fn role_for(kind: Kind) -> Role {
+    match kind {
+        Kind::Genesis | Kind::Grant => Role::Owner,
+        Kind::Rehearsal | Kind::Rerun => Role::Operator,
+    }
+}
+
+impl State {
+    /// Every reason against appending this entry next. `facts` are the packet's, where the kind has one.
+    pub fn admit(&self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) -> Admission {
+        let mut admission = Admission::default();
+        self.chain(verified, &mut admission.chain);
+        self.authority(verified, &mut admission.authority);
+        self.replayed(verified, &mut admission.authority);
+        self.grants_and_blockers(verified, facts, &mut admission.grants);
+        admission
+    }
+
+    /// What speaks against this key doing what this role does, at the next position: asked before anything is made.
+    pub fn may(&self, key: &Fingerprint, role: Role) -> Verdict {
+        let mut verdict = Verdict::default();
+        if let Err(reason) = self.current(key, &format!("key {key}")) {
+            verdict.push(reason);
+        } else if let Some(record) = self.keys.get(key) {
+            verdict.require(record.roles.contains(&role), || missing(record, role, &format!("key {key}")));
+        }
+        verdict
+    }
+
+    fn chain(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
+        let leaf = verified.entry().leaf();
+        let object = |what: &str| format!("entry {}: {what}", leaf.seq);
+        let next = self.next_seq();
+        verdict.require(leaf.seq == next, || {
+            Reason::new(Code::ChainBroken, object("Fix7-Seq")).values(next, leaf.seq)
+        });
+        verdict.require((leaf.kind == Kind::Genesis) == (next == 0), || {
+            let expected = if next == 0 { "genesis" } else { "no second genesis" };
+            Reason::new(Code::ChainBroken, object("Fix7-Kind")).values(expected, leaf.kind.name())
+        });
+        let (prev, root) = (self.last_leaf(), self.root());
+        verdict.require(leaf.prev == prev, || {
+            Reason::new(Code::ChainBroken, object("Fix7-Prev")).values(prev, leaf.prev)
+        });
+        verdict.require(leaf.root == root, || {
+            Reason::new(Code::RootMismatch, object("Fix7-Root")).values(root, leaf.root)
+        });
+        let ledger = self.ledger.as_ref().map_or(leaf.statement, |ledger| ledger.id);
+        verdict.require(leaf.ledger == ledger, || {
+            Reason::new(Code::WrongLedger, object("Fix7-Ledger")).values(ledger, leaf.ledger)
+        });
+        if let Some(before) = self.last_time() {
+            verdict.require(leaf.time >= before, || {
+                Reason::new(Code::ChainBroken, object("Fix7-Time"))
+                    .values(format_args!("not before {before}"), leaf.time)
+            });
+        }
+    }
+
+    fn authority(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
+        let leaf = verified.entry().leaf();
+        let object = format!("entry {}", leaf.seq);
+        let policy = self.policy_digest();
+        verdict.require(leaf.policy == policy, || {
+            Reason::new(Code::PolicyMismatch, format_args!("{object}: Fix7-Policy"))
+                .values(policy, leaf.policy)
+        });
+        // Only a genesis speaks for its own keys: whoever pins its digest has accepted them.
+        let begun;
+        let state = match verified.statement().claim() {
+            Claim::Genesis(genesis) => {
+                self.sample_keys(genesis, &object, verdict);
+                begun = State {
+                    keys: genesis.keys.iter().map(|key| super::registered(key, leaf.seq)).collect(),
+                    ..State::default()
+                };
+                &begun
+            }
+            _ => self,
+        };
+        let role = role_for(leaf.kind);
+        let mut pae = None;
+        for signer in verified.signatures().signers() {
+            let what = format!("{object}: signature of {signer}");
+            let record = match state.current(&signer, &what) {
+                Ok(record) => record,
+                Err(reason) => {
+                    verdict.push(reason);
+                    continue;
+                }
+            };
+            verdict.require(record.roles.contains(&role), || missing(record, role, &what));
+            if signer == leaf.key {
+                // Its arithmetic was checked under the key in the commit; the name is the registry's.
+                let author = verified.entry().author();
+                verdict.require(record.name == *author, || {
+                    Reason::new(Code::EntryMalformed, format_args!("{object}: author"))
+                        .values(&record.name, author)
+                });
+            } else {
+                let bytes = pae.get_or_insert_with(|| dsse::pae(&verified.statement().to_bytes()));
+                if let Err(e) = verified.signatures().verify_pae(bytes, &record.public) {
+                    verdict.push(Reason::new(Code::SignatureInvalid, &what).found(e));
+                }
+            }
+        }
+        if let Claim::Grant(grant) = verified.statement().claim() {
+            self.granted(grant, verified, &object, verdict);
+        }
+    }
+
+    /// The key's record, where it is known and counts at the next position.
+    fn current(&self, key: &Fingerprint, object: &str) -> Result<&KeyRecord, Reason> {
+        let record = self.keys.get(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
+        let (seq, end) = (self.next_seq(), record.last_valid_seq.unwrap_or(u64::MAX));
+        match (record.from_seq..=end).contains(&seq) {
+            true => Ok(record),
+            false => Err(Reason::new(Code::KeyEnded, object)
+                .values(format_args!("position {} to {end}", record.from_seq), seq)),
+        }
+    }
+
+    fn sample_keys(&self, genesis: &Genesis, object: &str, verdict: &mut Verdict) {
+        for key in genesis.keys.iter().filter(|key| !genesis.demo && is_sample(&key.public.fingerprint())) {
+            let found = format_args!("{} ({})", key.name, key.public.fingerprint()).to_string();
+            verdict.push(Reason::new(Code::SampleKey, format_args!("{object}: keys")).found(found));
+        }
+    }
+
+    /// A grant needs enough owners, and the operator alone is never enough.
+    fn granted(&self, grant: &Grant, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
+        let owners: BTreeSet<Fingerprint> = verified
+            .signatures()
+            .signers()
+            .filter(|key| self.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner)))
+            .collect();
+        let needed = self.ledger.as_ref().map_or(1, |ledger| ledger.owner_threshold) as usize;
+        verdict.require(owners.len() >= needed, || {
+            Reason::new(Code::RoleMissing, format_args!("{object}: owners"))
+                .values(format_args!("{needed} distinct owners"), owners.len())
+        });
+        let alone = verified.signatures().signers().all(|key| key == grant.operator);
+        verdict.require(!alone, || {
+            Reason::new(Code::SelfIssued, format_args!("{object}: signers")).found(grant.operator)
+        });
+        let what = format!("{object}: operator");
+        match self.current(&grant.operator, &what) {
+            Ok(record) => verdict
+                .require(record.roles.contains(&Role::Operator), || missing(record, Role::Operator, &what)),
+            Err(reason) => verdict.push(reason),
+        }
+    }
+
+    /// A statement counts once: by its nonce, and by its name.
+    fn replayed(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
+        let (statement, seq) = (verified.statement(), verified.entry().leaf().seq);
+        let (nonce, label) = (statement.nonce(), statement.claim().label());
+        verdict.require(!self.nonces.contains(&nonce), || {
+            Reason::new(Code::Replayed, format_args!("entry {seq}: nonce")).found(nonce)
+        });
+        let used = match statement.kind() {
+            Kind::Genesis => false,
+            Kind::Grant => self.grant_ids.contains(label),
+            Kind::Rehearsal | Kind::Rerun => self.run_ids.contains(label),
+        };
+        verdict
+            .require(!used, || Reason::new(Code::Replayed, format_args!("entry {seq}: name")).found(label));
+    }
+
+    /// Whether a leaf is one of this ledger's grants, spent or not.
+    pub fn grant(&self, leaf: &Digest) -> Option<&super::GrantRecord> {
+        self.grants.get(leaf)
+    }
+}
+
+fn missing(record: &KeyRecord, role: Role, object: &str) -> Reason {
+    let found = record.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
+    Reason::new(Code::RoleMissing, object).values(format_args!("role {}", role.name()), found)
+}

@@ -1,0 +1,117 @@
+//! The rules about grants, reruns and blockers.
+
+use super::{BlockerFacts, PacketFacts, State};
+use crate::digest::Digest;
+use crate::entry::VerifiedEntry;
+use crate::keys::Fingerprint;
+use crate::statement::{Claim, Rehearsal};
+use crate::verdict::{Code, Reason, Verdict};
+
+impl State {
+    /// What speaks against this operator using this grant for a packet with these facts, at the next position: asked
+    /// before anything is signed.
+    pub fn usable_grant(&self, leaf: &Digest, operator: &Fingerprint, facts: &PacketFacts) -> Verdict {
+        let mut verdict = Verdict::default();
+        let seq = self.next_seq();
+        let object = |what: &str| format!("entry {seq}: grant{what}");
+        let Some(record) = self.grants.get(leaf) else {
+            verdict.push(Reason::new(Code::GrantMissing, object("")).found(leaf));
+            return verdict;
+        };
+        if let Some(spent) = record.spent_by {
+            verdict.push(Reason::new(Code::GrantSpent, object("")).found(format_args!("by entry {spent}")));
+        }
+        let grant = &record.grant;
+        let mut fits =
+            |what: &str, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display, ok: bool| {
+                verdict
+                    .require(ok, || Reason::new(Code::GrantMismatch, object(what)).values(expected, found));
+            };
+        fits("'s operator", &grant.operator, operator, grant.operator == *operator);
+        if let Some(source) = &grant.scope.source {
+            fits("'s source", source, &facts.source, *source == facts.source);
+        }
+        if let Some(plan) = &grant.scope.plan {
+            fits("'s plan", plan, &facts.plan, *plan == facts.plan);
+        }
+        if let Some(last) = grant.expires_after_seq {
+            fits("'s last position", &last, &seq, seq <= last);
+        }
+        verdict
+    }
+
+    pub(super) fn grants_and_blockers(
+        &self,
+        verified: &VerifiedEntry,
+        facts: Option<&PacketFacts>,
+        verdict: &mut Verdict,
+    ) {
+        let leaf = verified.entry().leaf();
+        let (Claim::Rehearsal(claim) | Claim::Rerun(claim)) = verified.statement().claim() else {
+            return;
+        };
+        let Some(facts) = facts else {
+            let object = format_args!("entry {}: packet", leaf.seq);
+            verdict.push(Reason::new(Code::FileMissing, object).found("its facts could not be read"));
+            return;
+        };
+        let mut same = |code, what: &str, expected: &Digest, found: &Digest| {
+            verdict.require(expected == found, || {
+                Reason::new(code, format_args!("entry {}: {what}", leaf.seq)).values(expected, found)
+            });
+        };
+        same(Code::ContentMismatch, "packet_tree", &claim.packet_tree, &facts.packet_tree);
+        let policy = self.policy_digest();
+        same(Code::PolicyMismatch, "the packet's policy", &policy, &facts.policy);
+        match verified.statement().claim() {
+            Claim::Rerun(_) => self.repeats(claim, leaf.seq, verdict),
+            _ => verdict.merge(self.usable_grant(&claim.grant, &leaf.key, facts)),
+        }
+        if let Some(blockers) = &facts.blockers {
+            self.blockers_hold(blockers, leaf.seq, verdict);
+        }
+    }
+
+    /// A rerun consumes no grant: it repeats a rehearsal that had one, and reaches its packet.
+    fn repeats(&self, claim: &Rehearsal, seq: u64, verdict: &mut Verdict) {
+        let of = claim.of.unwrap_or(Digest::ZERO);
+        let Some(record) = self.rehearsals.get(&of) else {
+            verdict.push(
+                Reason::new(Code::ChainBroken, format_args!("entry {seq}: of"))
+                    .values("the leaf of a rehearsal before", of),
+            );
+            return;
+        };
+        verdict.require(record.grant == claim.grant, || {
+            Reason::new(Code::GrantMismatch, format_args!("entry {seq}: grant"))
+                .values(record.grant, claim.grant)
+        });
+        verdict.require(record.packet_tree == claim.packet_tree, || {
+            Reason::new(Code::RerunDiffers, format_args!("entry {seq}: packet_tree"))
+                .values(record.packet_tree, claim.packet_tree)
+        });
+    }
+
+    /// A map continues one of this ledger's maps (the first is free), and no open blocker vanishes from it.
+    fn blockers_hold(&self, facts: &BlockerFacts, seq: u64, verdict: &mut Verdict) {
+        let known = &self.blockers.maps;
+        let continues = known.is_empty() || facts.previous.is_some_and(|previous| known.contains(&previous));
+        verdict.require(continues, || {
+            let found = facts.previous.map_or("none".to_owned(), |d| d.to_string());
+            Reason::new(Code::BlockersInvalid, format_args!("entry {seq}: the previous blocker map"))
+                .values("a map of this ledger", found)
+        });
+        for gone in self.blockers.open.difference(&facts.open) {
+            let object = format_args!("entry {seq}: blocker {}", gone.escape_default()).to_string();
+            verdict
+                .push(Reason::new(Code::BlockersInvalid, object).values("OPEN", "not among the open ones"));
+        }
+    }
+
+    /// Takes note of a judged blocker map.
+    pub(super) fn note_blockers(&mut self, facts: &BlockerFacts) {
+        self.blockers.maps.extend(facts.previous);
+        self.blockers.maps.insert(facts.map);
+        self.blockers.open.extend(facts.open.iter().cloned());
+    }
+}
