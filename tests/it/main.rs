@@ -8,4 +8,5 @@ mod ledger;
 mod ledger_hostile;
 mod rehearse;
 mod ledger_push;
+mod ledger_remote;
 mod isolation;
