@@ -44,7 +44,8 @@ fn a_lost_race_is_told_and_mended_and_nothing_is_lost() {
     assert_eq!(push(&ann, &from_ann), Pushed::Done);
     assert!(matches!(push(&bob, &from_bob), Pushed::LostRace(_)));
 
-    let incoming = bob.fetch_incoming("origin", &ledger, "0123456789abcdef", &around, PATIENCE).expect("runs");
+    let incoming =
+        bob.fetch_incoming("origin", &ledger, "0123456789abcdef", &around, PATIENCE).expect("runs");
     let incoming = incoming.expect("the remote has the ledger");
     assert_eq!(incoming.tip, from_ann);
     let news = bob.reader().read_chain_since(&incoming.tip, &head.expect("a head"), 10).expect("reads");
@@ -68,7 +69,10 @@ fn a_hooks_refusal_keeps_its_words_on_either_side() {
     let ann = open(&scratch, "ann.git");
     let (ledger, around) = (main_ledger(), surroundings(&scratch));
     let tip = append(&ann, 3, ann.ledger_tip(&ledger).expect("reads")).expect("appends");
-    for (hook, words) in [("server.git/hooks/pre-receive", "NO_MUTATION: entry 3"), ("ann.git/hooks/pre-push", "CLAIM_FOUND: x")] {
+    for (hook, words) in [
+        ("server.git/hooks/pre-receive", "NO_MUTATION: entry 3"),
+        ("ann.git/hooks/pre-push", "CLAIM_FOUND: x"),
+    ] {
         let hook = scratch.write(hook, format!("#!/bin/sh\necho '{words}' >&2; exit 4\n"));
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("executable");
         match ann.push("origin", &ledger, &tip, &around, PATIENCE).expect("runs") {
@@ -87,7 +91,10 @@ fn a_remote_that_is_not_there_hangs_or_has_no_ledger_is_told() {
     let ann = open(&scratch, "ann.git");
     let (ledger, around) = (main_ledger(), surroundings(&scratch));
     let tip = ann.ledger_tip(&ledger).expect("reads").expect("a tip");
-    assert!(matches!(ann.push("nowhere", &ledger, &tip, &around, PATIENCE).expect("runs"), Pushed::Failed(_)));
+    assert!(matches!(
+        ann.push("nowhere", &ledger, &tip, &around, PATIENCE).expect("runs"),
+        Pushed::Failed(_)
+    ));
     let fetch = |remote: &str| ann.fetch_incoming(remote, &ledger, "0", &around, PATIENCE);
     assert_eq!(code(fetch("nowhere")), Code::Unreadable);
     assert!(fetch("../empty.git").expect("runs").is_none());
