@@ -132,7 +132,9 @@ impl CiItems {
         for item in &self.items {
             let id = item.id.escape_default();
             let unknown = item.status == CiStatus::Unknown;
-            require(!item.id.trim().is_empty(), "an item without an id".into());
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+            let named = (1..=80).contains(&item.id.len()) && item.id.bytes().all(plain);
+            require(named, format!("id {id}: 1 to 80 ASCII letters, digits, `-_./`"));
             require(
                 unknown == item.classification.is_some(),
                 format!("{id}: UNKNOWN and a class go together"),

@@ -1,2 +1,20 @@
-//! judge
+//! Judgement: one pure function from a packet to a verdict (DESIGN section 6).
+//!
+//! Owns: every rule about evidence, packets, requests and claims. `rehearse`, `validate`, `probe`, `record`,
+//! both hooks and `verify` call it; no rule stands anywhere else. Must not: touch files, clock, environment.
+//!
+//! ```text
+//! facts + plan + policy ─ derive::packet ─► every file of the packet       nothing can be typed by hand
+//! files + policy + state + statement ─ judge ─► Verdict                    all reasons, each with its code
+//! ```
+
+pub mod derive;
 pub mod gate;
+mod packet;
+pub mod probes;
+pub mod request;
+pub mod secret;
+pub mod specimen;
+pub mod validator;
+
+pub use packet::{facts, judge, packet_facts};

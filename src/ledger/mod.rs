@@ -12,7 +12,6 @@ mod append;
 mod chain;
 mod child;
 mod commit;
-mod consolidate;
 mod durable;
 mod error;
 mod heads;

@@ -119,8 +119,7 @@ pub fn path_fault(path: &str) -> Option<&'static str> {
     path.split('/').find_map(segment_fault)
 }
 
-/// Why one part of a path is outside the grammar.
-pub fn segment_fault(segment: &str) -> Option<&'static str> {
+fn segment_fault(segment: &str) -> Option<&'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let stem = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
     match segment {

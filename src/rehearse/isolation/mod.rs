@@ -32,7 +32,6 @@ mod confined_child;
 mod confinement;
 #[cfg(target_os = "linux")]
 mod control;
-mod doctor;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
@@ -66,8 +65,6 @@ pub use confined_child::ConfinedChild;
 pub use confinement::{Confinement, Listening};
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{ConfinedChild, Confinement};
-
-pub use doctor::{LevelReport, reachable};
 
 use crate::evidence::isolation::{IsolationProof, IsolationRun};
 

@@ -1,0 +1,294 @@
+//! The judgement of a whole packet.
+//!
+//! Owns: the order of the checks. Must not: have a rule that another module of `judge` could have.
+//!
+//! ```text
+//! files      required, unexpected, manifest, tree                 FILE_ MANIFEST_ TREE_
+//! facts      strict parse, validator, request check, probes       MALFORMED … PROBES_INCOMPLETE
+//! derived    every other file derived again and compared          NOT_DERIVED, or the code of the place
+//! ledger     policy in force, blockers                            POLICY_MISMATCH BLOCKERS_INVALID
+//! statement  subjects, tree, result                               CONTENT_MISMATCH SCOPE_LIFT
+//! claims     the gate, with the statement's mentions              CLAIM_FOUND UNDECIDABLE
+//! ```
+
+use serde::de::DeserializeOwned;
+
+use super::derive::{self, compare};
+use super::{probes, request, validator};
+use crate::canon;
+use crate::digest::Digest;
+use crate::evidence::blockers::{BlockerMap, BlockerState, CLONE_LEG, LegState, NeedState, ROLLBACK_BLOCKER};
+use crate::evidence::{Facts, Plan};
+use crate::packet::document::FinalStatus;
+use crate::packet::{
+    BLOCKERS, DERIVED, EXECUTION, FACTS, Files, LOCK, MANIFEST, PLAN_FOLDER, ROLLBACK, TREE, manifest,
+};
+use crate::policy::Policy;
+use crate::state::{BlockerFacts, PacketFacts, State};
+use crate::statement::{Claim, Outcome, PACKET_DIR, Statement};
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Everything that speaks against a packet. `state` is the ledger's before the entry, `statement` the entry's own:
+/// without them, what needs them is not looked at, and whoever calls must not report it as held.
+///
+/// ```
+/// use fix7_ledger::judge::{self, derive, specimen};
+/// use fix7_ledger::packet::Files;
+/// use fix7_ledger::verdict::Code;
+/// let policy = specimen::policy();
+/// let mut files = derive::packet(&specimen::facts(), &policy).unwrap();
+/// assert!(judge::judge(&policy, None, None, &Files::collect(files.clone()).0).accepted());
+/// files.get_mut("README.md").unwrap().push(b'\n');
+/// let verdict = judge::judge(&policy, None, None, &Files::collect(files).0);
+/// assert!(verdict.has(Code::ManifestMismatch) && verdict.has(Code::NotDerived));
+/// ```
+pub fn judge(
+    policy: &Policy,
+    state: Option<&State>,
+    statement: Option<&Statement>,
+    files: &Files,
+) -> Verdict {
+    let mut verdict = presence(policy, files);
+    verdict.merge(manifest::check(files));
+    match facts(files) {
+        Err(reasons) => reasons.into_iter().for_each(|reason| verdict.push(reason)),
+        Ok(facts) => {
+            verdict.merge(selftest(policy));
+            verdict.merge(request::plan_verdict(policy, &facts.plan.files));
+            verdict.merge(closings(&facts.plan.blockers));
+            match derive::derive(&facts, policy) {
+                Err(e) => verdict.push(Reason::new(Code::NotDerived, e.path).found(e)),
+                Ok(derived) => {
+                    verdict.merge(derived.judgement.verdict());
+                    // Evidence that is refused has no control and fewer bad inputs: its own reasons say enough.
+                    if derived.judgement.accepted() {
+                        verdict.merge(probes::faults(&derived.probes, policy.probes()));
+                    }
+                    verdict.merge(compared(&derived.files, files));
+                    verdict.merge(ready(derived.status, verdict.accepted()));
+                    if let Some(statement) = statement {
+                        verdict.merge(claimed(statement, derived.status));
+                    }
+                }
+            }
+        }
+    }
+    if let Some(state) = state {
+        verdict.merge(in_force(policy, state));
+        verdict.merge(continued(state, files));
+    }
+    if let Some(statement) = statement {
+        verdict.merge(subjects(statement, files));
+    }
+    verdict
+}
+
+/// The facts that a packet holds.
+///
+/// # Errors
+/// The reasons: a file that is missing or not what its type says, a fault of the plan.
+pub fn facts(files: &Files) -> Result<Facts, Vec<Reason>> {
+    let (lock, execution, rollback) = (read(files, LOCK), read(files, EXECUTION), read(files, ROLLBACK));
+    let plan = Plan::parse(files.plan());
+    match (lock, execution, rollback, plan) {
+        (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts { lock, execution, rollback, plan }),
+        (lock, execution, rollback, plan) => {
+            let mut reasons: Vec<Reason> =
+                [lock.err(), execution.err(), rollback.err()].into_iter().flatten().collect();
+            reasons.extend(plan.err().into_iter().flatten());
+            Err(reasons)
+        }
+    }
+}
+
+/// What the ledger's own rules need to know of a packet; none where it has no readable facts.
+pub fn packet_facts(files: &Files) -> Option<PacketFacts> {
+    let facts = facts(files).ok()?;
+    let blockers = files.get(BLOCKERS).and_then(|bytes| {
+        let map: BlockerMap = canon::from_slice(bytes).ok()?;
+        let open =
+            map.blockers.iter().filter(|b| b.state == BlockerState::Open).map(|b| b.id.clone()).collect();
+        Some(BlockerFacts { map: Digest::of(bytes), previous: map.prev, open })
+    });
+    Some(PacketFacts {
+        source: facts.lock.source.set,
+        plan: facts.lock.plan,
+        executable: facts.lock.executable,
+        packet_tree: manifest::tree_digest(files.get(MANIFEST)?),
+        policy: facts.lock.policy,
+        blockers,
+    })
+}
+
+fn read<T: DeserializeOwned>(files: &Files, path: &str) -> Result<T, Reason> {
+    let bytes = files.get(path).ok_or_else(|| Reason::new(Code::FileMissing, path))?;
+    canon::from_slice(bytes).map_err(|e| {
+        let found: String = e.to_string().chars().take(200).flat_map(char::escape_default).collect();
+        Reason::new(Code::Malformed, path).found(found)
+    })
+}
+
+/// Every file that the policy asks for, and none that nobody knows. The facts' reader names its own.
+fn presence(policy: &Policy, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    for path in policy.packet().required.iter().map(String::as_str) {
+        let named_elsewhere =
+            FACTS.contains(&path) || [MANIFEST, TREE].contains(&path) || DERIVED.contains(&path);
+        verdict
+            .require(named_elsewhere || files.get(path).is_some(), || Reason::new(Code::FileMissing, path));
+    }
+    for (path, _) in files.iter() {
+        let known = FACTS.contains(&path) || DERIVED.contains(&path) || [MANIFEST, TREE].contains(&path);
+        // What may stand in the plan's folder, the plan's reader says.
+        verdict.require(known || path.starts_with(PLAN_FOLDER), || Reason::new(Code::FileUnexpected, path));
+    }
+    verdict
+}
+
+fn selftest(policy: &Policy) -> Verdict {
+    let (result, rules) = (validator::selftest(), policy.validator());
+    let mut verdict = Verdict::default();
+    let reason = || Reason::new(Code::SelftestBroken, "validator selftest");
+    verdict.require(result.misjudged.is_empty(), || {
+        reason().values("no vector misjudged", result.misjudged.join(", "))
+    });
+    verdict.require(result.good >= rules.min_good_vectors, || {
+        reason().values(format_args!("at least {} good vectors", rules.min_good_vectors), result.good)
+    });
+    verdict.require(result.bad >= rules.min_bad_vectors, || {
+        reason().values(format_args!("at least {} bad vectors", rules.min_bad_vectors), result.bad)
+    });
+    verdict
+}
+
+/// Nothing that a packet can hold closes a blocker, meets a need or proves a leg in production (R45 to R49): a map
+/// that says otherwise quotes an entry that no ledger of this version can have.
+fn closings(previous: &BlockerMap) -> Verdict {
+    let mut verdict = Verdict::default();
+    let mut refuse = |object: String, expected: &str| {
+        let reason = Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {object}"));
+        verdict.push(reason.values(expected, "a claim without a grant"));
+    };
+    for blocker in &previous.blockers {
+        if blocker.state == BlockerState::Closed {
+            refuse(blocker.id.clone(), "OPEN");
+        }
+        for leg in blocker.legs.iter().filter(|leg| leg.state == LegState::Proven) {
+            if (blocker.id.as_str(), leg.name.as_str()) != (ROLLBACK_BLOCKER, CLONE_LEG) {
+                refuse(format!("{}: leg {}", blocker.id, leg.name.escape_default()), "OPEN");
+            }
+        }
+        for need in blocker.needs.iter().filter(|need| need.state == NeedState::Met) {
+            refuse(format!("{}: need {}", blocker.id, need.id.escape_default()), "OPEN");
+        }
+    }
+    verdict
+}
+
+/// Every derived file against the one found.
+fn compared(derived: &std::collections::BTreeMap<String, Vec<u8>>, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    for path in FACTS.iter().chain(&DERIVED) {
+        match (derived.get(*path), files.get(path)) {
+            (Some(derived), Some(found)) if path.ends_with(".json") => {
+                verdict.merge(compare::json(path, derived, found));
+            }
+            (Some(derived), Some(found)) => verdict.merge(compare::text(path, derived, found)),
+            (_, None) => verdict.push(Reason::new(Code::FileMissing, path)),
+            (None, Some(_)) => {
+                verdict.push(Reason::new(Code::NotDerived, path).found("nothing implies this file"))
+            }
+        }
+    }
+    verdict
+}
+
+/// A packet that is not READY is never accepted, even should no other rule have spoken.
+fn ready(status: FinalStatus, accepted: bool) -> Verdict {
+    let mut verdict = Verdict::default();
+    verdict.require(status == FinalStatus::Ready || !accepted, || {
+        Reason::new(Code::RollbackProofMissing, "final status")
+            .values(FinalStatus::Ready.name(), status.name())
+    });
+    verdict
+}
+
+/// The statement's result is what the packet derives: nothing can be claimed of a packet that is not READY.
+fn claimed(statement: &Statement, status: FinalStatus) -> Verdict {
+    let mut verdict = Verdict::default();
+    if let Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal) = statement.claim() {
+        let holds = match rehearsal.result {
+            Outcome::RollbackExact => status == FinalStatus::Ready,
+        };
+        verdict.require(holds, || {
+            Reason::new(Code::ScopeLift, "statement result").values(FinalStatus::Ready.name(), status.name())
+        });
+    }
+    verdict
+}
+
+/// The policy that the packet is judged by is the one in force.
+fn in_force(policy: &Policy, state: &State) -> Verdict {
+    let mut verdict = Verdict::default();
+    let found = state.policy().map(Policy::digest);
+    verdict.require(found == Some(policy.digest()), || {
+        let found = found.map_or("none".to_owned(), |digest| digest.to_string());
+        Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy.digest(), found)
+    });
+    verdict
+}
+
+/// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
+fn continued(state: &State, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    let Some(BlockerFacts { previous, open, .. }) = packet_facts(files).and_then(|facts| facts.blockers)
+    else {
+        return verdict;
+    };
+    let known = state.blocker_maps();
+    verdict.require(known.is_empty() || previous.is_some_and(|digest| known.contains(&digest)), || {
+        let found = previous.map_or("none".to_owned(), |digest| digest.to_string());
+        Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}#/prev"))
+            .values("a map of this ledger", found)
+    });
+    for gone in state.open_blockers().difference(&open) {
+        verdict.push(
+            Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {}", gone.escape_default()))
+                .values("OPEN", "not among the open ones"),
+        );
+    }
+    verdict
+}
+
+/// The statement is about exactly these files.
+fn subjects(statement: &Statement, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    let (Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal)) = statement.claim() else {
+        return Reason::new(Code::StatementInvalid, "statement: kind")
+            .values("rehearsal or rerun", "another")
+            .into();
+    };
+    let mismatch = |path: &str| Reason::new(Code::ContentMismatch, format_args!("statement: subject {path}"));
+    for (path, bytes) in files.iter() {
+        let found = Digest::of(bytes);
+        match statement.subjects().get(&format!("{PACKET_DIR}{path}")) {
+            Some(digest) => verdict.require(*digest == found, || mismatch(path).values(digest, found)),
+            None => verdict.push(mismatch(path).values("a subject", "none")),
+        }
+    }
+    for name in statement.subjects().keys() {
+        let path = name.strip_prefix(PACKET_DIR).unwrap_or(name);
+        verdict.require(files.get(path).is_some(), || {
+            mismatch(&path.escape_default().to_string()).values("a file", "none")
+        });
+    }
+    let tree = files.get(MANIFEST).map(manifest::tree_digest);
+    verdict.require(tree == Some(rehearsal.packet_tree), || {
+        let found = tree.map_or("none".to_owned(), |tree| tree.to_string());
+        Reason::new(Code::TreeDigestMismatch, "statement: packet_tree").values(rehearsal.packet_tree, found)
+    });
+    verdict
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::judge::specimen;
+use crate::packet::{CI, DECISION, PROBES, README, SURFACES, VALIDATOR};
+
+type Map = BTreeMap<String, Vec<u8>>;
+
+fn good() -> Map {
+    derive::packet(&specimen::facts(), &specimen::policy()).expect("the specimen can be written")
+}
+
+fn judged(map: Map) -> Verdict {
+    let (files, mut verdict) = Files::collect(map);
+    verdict.merge(judge(&specimen::policy(), None, None, &files));
+    verdict
+}
+
+/// The manifest and the tree file made anew, as whoever forges a file would.
+fn sealed(mut map: Map) -> Map {
+    let text = manifest::render(map.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
+    map.insert(TREE.into(), manifest::render_tree(&text));
+    map.insert(MANIFEST.into(), text);
+    map
+}
+
+/// The good packet with one text of one file replaced, its manifest made anew.
+fn forged(path: &str, from: &str, to: &str) -> Verdict {
+    let mut map = good();
+    let text = String::from_utf8(map[path].clone()).expect("text");
+    assert!(text.contains(from), "{path} has no `{from}`");
+    map.insert(path.into(), text.replacen(from, to, 1).into_bytes());
+    judged(sealed(map))
+}
+
+#[track_caller]
+fn refused(verdict: &Verdict, code: Code) {
+    assert!(verdict.has(code), "expected {code}: {verdict:#?}");
+    assert_eq!(verdict.exit_code(), 4);
+}
+
+#[test]
+fn a_packet_that_this_program_made_is_accepted() {
+    let verdict = judged(good());
+    assert_eq!(verdict.reasons(), []);
+}
+
+#[test]
+fn nothing_can_be_typed_by_hand() {
+    for (path, from, to, code) in [
+        (VALIDATOR, "\"entry_count\":6", "\"entry_count\":7", Code::NotDerived),
+        (VALIDATOR, "\"misjudged\":[]", "\"misjudged\":[\"x\"]", Code::SelftestBroken),
+        (DECISION, "\"authorizes\":[]", "\"authorizes\":[\"x\"]", Code::NotOnHold),
+        (DECISION, "\"decision\":\"HOLD_PRODUCTION\"", "\"decision\":\"GO\"", Code::NotOnHold),
+        (DECISION, "\"default\":true", "\"default\":false", Code::NotOnHold),
+        (DECISION, "ROLLBACK_READY", "ROLLBACK_DONE", Code::ScopeLift),
+        (DECISION, "REHEARSAL_ONLY\"}", "PRODUCTION\"}", Code::ScopeLift),
+        (DECISION, "permit, ", "", Code::BoundaryBroken),
+        (DECISION, "\"permit\",", "", Code::BoundaryBroken),
+        (SURFACES, "\"not-requested\"", "\"untouched\"", Code::SurfaceNotProven),
+        (CI, "\"unknown_count_before\":1", "\"unknown_count_before\":0", Code::CiUnknownInvalid),
+        (CI, "FIX7-P0-PROD-CI-SCOPE-1", "FIX7-P0-PROD-CI-SCOPE-2", Code::CiUnknownInvalid),
+        (BLOCKERS, "\"open_count\":7", "\"open_count\":6", Code::BlockersInvalid),
+        (BLOCKERS, "EXAMPLE-3", "EXAMPLE-9", Code::BlockersInvalid),
+        (PROBES, "\"refused\":10", "\"refused\":9", Code::ProbesIncomplete),
+        (README, "Final status: FIX7", "Final status: X", Code::ScopeLift),
+        (README, "production remains HOLD", "production is free", Code::NotOnHold),
+        (README, "does not authorize", "does authorize", Code::BoundaryBroken),
+        (README, "7 OPEN", "0 OPEN", Code::NotDerived),
+        ("commands.sh", "steps_expected=5", "steps_expected=0", Code::NotDerived),
+        ("RERUN.sh", "set -u", "set -e", Code::NotDerived),
+    ] {
+        refused(&forged(path, from, to), code);
+    }
+}

@@ -1,0 +1,325 @@
+//! One entry: the rules of its kind and of its leg.
+
+use super::named;
+use crate::digest::Digest;
+use crate::evidence::entry::{Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
+use crate::evidence::{Facts, Kind, Leg, Outcome};
+use crate::packet::ROLLBACK;
+use crate::policy::Policy;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Whether a leg's rollback must restore the bytes too: a rollback script never does (DESIGN section 4).
+pub fn bytes_demanded(leg: Leg) -> bool {
+    matches!(leg, Leg::ReadOnly | Leg::Transaction | Leg::Snapshot | Leg::Executor)
+}
+
+/// Judges entry `n` of the evidence.
+pub fn judge_entry(n: usize, entry: &Entry, facts: &Facts, policy: &Policy) -> Verdict {
+    let mut judge = Judge { n, entry, facts, verdict: Verdict::default() };
+    judge.identity();
+    if judge.outcome() {
+        match entry.kind {
+            Kind::Rollback => judge.rollback(),
+            Kind::Invariant => judge.invariant(),
+        }
+        match entry.leg {
+            Leg::Transaction => judge.transaction(),
+            Leg::Snapshot => judge.snapshot(),
+            Leg::ReadOnly => judge.directory(),
+            Leg::Executor => judge.executor(policy),
+            Leg::Reapply => judge.reapply(),
+            Leg::Down => {}
+        }
+    }
+    judge.verdict
+}
+
+/// What an entry must say to be judged further.
+enum Answer {
+    /// It claims that the leg held.
+    Claims,
+    /// The leg need not run for this plan.
+    NotRun,
+    /// It says itself that the leg did not hold.
+    Fails(Code),
+}
+
+struct Judge<'a> {
+    n: usize,
+    entry: &'a Entry,
+    facts: &'a Facts,
+    verdict: Verdict,
+}
+
+impl Judge<'_> {
+    fn reason(&self, code: Code, pointer: &str) -> Reason {
+        let leg = self.entry.leg.name();
+        Reason::new(code, format_args!("{ROLLBACK}#/entries/{}{pointer} ({leg})", self.n))
+    }
+
+    fn require(
+        &mut self,
+        holds: bool,
+        code: Code,
+        pointer: &str,
+        expected: &str,
+        found: impl std::fmt::Display,
+    ) {
+        if !holds {
+            let reason = self.reason(code, pointer).values(expected, found);
+            self.verdict.push(reason);
+        }
+    }
+
+    fn identity(&mut self) {
+        let clone_id = &self.facts.lock.clone_id;
+        let found = named(&self.entry.clone_id);
+        self.require(self.entry.clone_id == *clone_id, Code::CloneMismatch, "/clone_id", clone_id, found);
+        let same = self.entry.kind == self.entry.leg.kind();
+        self.require(same, Code::Malformed, "/kind", "the leg's own kind", "the other kind");
+    }
+
+    /// Reads the outcome; false where there is nothing more to judge.
+    fn outcome(&mut self) -> bool {
+        let plan = &self.facts.plan;
+        let rollback = self.entry.leg.kind() == Kind::Rollback;
+        let answer = match self.entry.outcome {
+            Outcome::Exact if rollback => Answer::Claims,
+            Outcome::Held if !rollback => Answer::Claims,
+            Outcome::NoDown if self.entry.leg == Leg::Down && plan.rollback.is_none() => Answer::NotRun,
+            Outcome::NotApplicable if self.entry.leg == Leg::Transaction && !plan.settings.transaction => {
+                Answer::NotRun
+            }
+            Outcome::NotHeld if !rollback => Answer::Fails(Code::InvariantBroken),
+            Outcome::ExactNormalised
+            | Outcome::SchemaDiffersOnly
+            | Outcome::RowsDiffer
+            | Outcome::DownFails
+                if rollback =>
+            {
+                Answer::Fails(Code::NotRestored)
+            }
+            Outcome::UpFails if rollback => Answer::Fails(Code::RollbackProofMissing),
+            Outcome::UpFails => Answer::Fails(Code::InvariantBroken),
+            Outcome::UnreadableAfterUp => Answer::Fails(Code::IntegrityBroken),
+            Outcome::CouldNotEstablish => Answer::Fails(Code::EngineCannot),
+            _ => Answer::Fails(Code::Malformed),
+        };
+        match answer {
+            Answer::Claims => {
+                let clean =
+                    self.entry.differences.as_ref().is_none_or(|d| d.total == 0 && d.items.is_empty());
+                let code = if rollback { Code::NotRestored } else { Code::InvariantBroken };
+                self.require(clean, code, "/differences", "none beside this outcome", "some");
+                let error = self.entry.error.as_deref().map(named);
+                self.require(
+                    error.is_none(),
+                    code,
+                    "/error",
+                    "none beside this outcome",
+                    error.unwrap_or_default(),
+                );
+                true
+            }
+            Answer::NotRun => {
+                let e = self.entry;
+                let hashes = [e.before_hash, e.after_apply_hash, e.after_rollback_hash, e.exit_hash];
+                let empty = hashes.iter().all(Option::is_none);
+                self.require(empty, Code::Malformed, "", "no digests from a leg that was not run", "some");
+                false
+            }
+            Answer::Fails(code) => {
+                let outcome = serde_json::to_value(self.entry.outcome);
+                let mut found = outcome.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+                if let Some(error) = &self.entry.error {
+                    found = format!("{found}: {}", named(error));
+                }
+                let expected = if rollback { "exact" } else { "held" };
+                self.require(false, code, "/outcome", expected, found);
+                false
+            }
+        }
+    }
+
+    /// A digest that must be there; a digest of zeros stands for nothing known.
+    fn hashes(
+        &mut self,
+        field: &str,
+        hashes: Option<Hashes>,
+        with_bytes: bool,
+        code: Code,
+    ) -> Option<Hashes> {
+        let Some(hashes) = hashes else {
+            self.require(false, code, field, "digests", "none");
+            return None;
+        };
+        let known = hashes.rows != Digest::ZERO && hashes.bytes != Some(Digest::ZERO);
+        self.require(known, code, field, "a digest of something", "zeros");
+        let whole = !with_bytes || hashes.bytes.is_some();
+        self.require(whole, code, &format!("{field}/bytes"), "a digest", "none");
+        (known && whole).then_some(hashes)
+    }
+
+    fn rollback(&mut self) {
+        let (entry, leg) = (self.entry, self.entry.leg);
+        let missing = Code::RollbackProofMissing;
+        let before = self.hashes("/before_hash", entry.before_hash, true, missing);
+        let apply = self.hashes("/after_apply_hash", entry.after_apply_hash, leg == Leg::Snapshot, missing);
+        let after =
+            self.hashes("/after_rollback_hash", entry.after_rollback_hash, bytes_demanded(leg), missing);
+        let none = entry.exit_hash.is_none();
+        self.require(none, Code::Malformed, "/exit_hash", "none in a rollback entry", "one");
+        if let (Some(before), Some(apply)) = (before, apply) {
+            let changed = before.rows != apply.rows;
+            self.require(
+                changed,
+                Code::NoMutation,
+                "/after_apply_hash/rows",
+                "other than before_hash",
+                apply.rows,
+            );
+            if let (Some(b), Some(a)) = (before.bytes, apply.bytes) {
+                self.require(
+                    b != a,
+                    Code::NoMutation,
+                    "/after_apply_hash/bytes",
+                    "other than before_hash",
+                    a,
+                );
+            }
+        }
+        if let (Some(before), Some(after)) = (before, after) {
+            let (code, pointer) = (Code::NotRestored, "/after_rollback_hash");
+            let expected = before.rows.to_string();
+            self.require(after.rows == before.rows, code, &format!("{pointer}/rows"), &expected, after.rows);
+            if let (true, Some(b), Some(a)) = (bytes_demanded(leg), before.bytes, after.bytes) {
+                self.require(a == b, code, &format!("{pointer}/bytes"), &b.to_string(), a);
+            }
+        }
+        self.starts_from_the_lock(before);
+    }
+
+    fn invariant(&mut self) {
+        let (entry, leg) = (self.entry, self.entry.leg);
+        let code = Code::InvariantBroken;
+        let before = self.hashes("/before_hash", entry.before_hash, bytes_demanded(leg), code);
+        let exit = self.hashes("/exit_hash", entry.exit_hash, bytes_demanded(leg), code);
+        let none = entry.after_apply_hash.is_none() && entry.after_rollback_hash.is_none();
+        self.require(none, Code::Malformed, "", "no rollback digests in an invariant entry", "some");
+        if let (Some(before), Some(exit)) = (before, exit) {
+            let expected = before.rows.to_string();
+            self.require(exit.rows == before.rows, code, "/exit_hash/rows", &expected, exit.rows);
+            if let (true, Some(b), Some(e)) = (bytes_demanded(leg), before.bytes, exit.bytes) {
+                self.require(b == e, code, "/exit_hash/bytes", &b.to_string(), e);
+            }
+        }
+        if leg != Leg::Reapply {
+            self.starts_from_the_lock(before);
+        }
+    }
+
+    /// Every leg starts from the state that the lock names, so that no leg is about another database.
+    fn starts_from_the_lock(&mut self, before: Option<Hashes>) {
+        let base = self.facts.lock.clone.base;
+        if let Some(bytes) = before.and_then(|before| before.bytes) {
+            let same = bytes == base;
+            self.require(same, Code::LockMismatch, "/before_hash/bytes", &base.to_string(), bytes);
+        }
+        let first =
+            self.facts.rollback.entries.iter().find(|e| e.leg != Leg::Reapply && e.before_hash.is_some());
+        if let (Some(before), Some(first)) = (before, first.and_then(|first| first.before_hash)) {
+            let (expected, found) = (first.rows.to_string(), before.rows);
+            self.require(first.rows == found, Code::LockMismatch, "/before_hash/rows", &expected, found);
+        }
+    }
+
+    fn transaction(&mut self) {
+        let code = Code::RollbackProofMissing;
+        let Some(TransactionFacts { stayed_open, statements, commit_attempts, closed }) =
+            self.entry.transaction
+        else {
+            self.require(false, code, "/transaction", "what was seen of the transaction", "nothing");
+            return;
+        };
+        self.require(stayed_open, code, "/transaction/stayed_open", "true", stayed_open);
+        self.require(closed, code, "/transaction/closed", "true", closed);
+        self.require(statements > 0, code, "/transaction/statements", "at least 1", statements);
+        self.require(commit_attempts == 0, code, "/transaction/commit_attempts", "0", commit_attempts);
+    }
+
+    fn snapshot(&mut self) {
+        let code = Code::RollbackProofMissing;
+        let Some(facts) = &self.entry.snapshot else {
+            self.require(false, code, "/snapshot", "the snapshot that was put back", "nothing");
+            return;
+        };
+        let SnapshotFacts {
+            taken,
+            restored_from,
+            seen_by_new_process,
+            restored_seen_by_new_process,
+            sidecars_left,
+        } = facts;
+        if let Some(bytes) = self.entry.before_hash.and_then(|before| before.bytes) {
+            self.require(*taken == bytes, code, "/snapshot/taken", &format!("before_hash {bytes}"), taken);
+        }
+        let (expected, found) = (taken.to_string(), restored_from);
+        self.require(taken == restored_from, code, "/snapshot/restored_from", &expected, found);
+        let seen = *seen_by_new_process;
+        self.require(seen, code, "/snapshot/seen_by_new_process", "true", seen);
+        let seen = *restored_seen_by_new_process;
+        self.require(seen, Code::NotRestored, "/snapshot/restored_seen_by_new_process", "true", seen);
+        let left = named(&sidecars_left.join(" "));
+        let none = sidecars_left.is_empty();
+        self.require(none, Code::NotRestored, "/snapshot/sidecars_left", "none", left);
+    }
+
+    fn directory(&mut self) {
+        match &self.entry.directory {
+            None => {
+                self.require(false, Code::InvariantBroken, "/directory", "the names before and after", "none")
+            }
+            Some(names) => {
+                let (before, after) = (named(&names.before.join(" ")), named(&names.after.join(" ")));
+                let same = names.before == names.after && !names.before.is_empty();
+                self.require(same, Code::InvariantBroken, "/directory/after", &before, after);
+            }
+        }
+    }
+
+    fn executor(&mut self, policy: &Policy) {
+        let Some(facts) = &self.entry.executor else {
+            self.require(false, Code::ExecutorNotPinned, "/executor", "the executable's digests", "none");
+            return;
+        };
+        let ExecutorFacts { before, after, integrity_at_entry, integrity_at_exit, .. } = facts;
+        let locked = self.facts.lock.executable;
+        for (field, digest) in [("/executor/before", before), ("/executor/after", after)] {
+            let expected = locked.to_string();
+            self.require(*digest == locked, Code::ExecutorNotPinned, field, &expected, digest);
+        }
+        let pinned = policy.pins(&locked);
+        self.require(pinned, Code::ExecutorNotPinned, "/executor", "a digest that the policy pins", locked);
+        let code = Code::IntegrityBroken;
+        for (field, text) in [
+            ("/executor/integrity_at_entry", integrity_at_entry),
+            ("/executor/integrity_at_exit", integrity_at_exit),
+        ] {
+            self.require(text == "ok", code, field, "ok", named(text));
+        }
+        let (entry, exit) = (facts.foreign_key_violations_at_entry, facts.foreign_key_violations_at_exit);
+        let expected = format!("at most {entry}");
+        self.require(exit <= entry, code, "/executor/foreign_key_violations_at_exit", &expected, exit);
+    }
+
+    /// The first application is the snapshot leg's: the second must reach the same rows.
+    fn reapply(&mut self) {
+        let first = self.facts.rollback.entries.iter().find(|e| e.leg == Leg::Snapshot);
+        let applied = first.and_then(|e| e.after_apply_hash).map(|h| h.rows);
+        if let (Some(applied), Some(before)) = (applied, self.entry.before_hash) {
+            let expected = applied.to_string();
+            let same = before.rows == applied;
+            self.require(same, Code::InvariantBroken, "/before_hash/rows", &expected, before.rows);
+        }
+    }
+}

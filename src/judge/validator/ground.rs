@@ -1,0 +1,140 @@
+//! The ground under the entries: lock, clone, source, steps and isolation belong together.
+
+use super::named;
+use crate::digest::Digest;
+use crate::evidence::isolation::Level;
+use crate::evidence::lock::TargetLock;
+use crate::evidence::{Facts, Outcome};
+use crate::packet::{EXECUTION, LOCK, ROLLBACK};
+use crate::policy::Policy;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Everything that keeps the facts from being those of one private clone.
+pub(super) fn judge(facts: &Facts, policy: &Policy, digest: Digest) -> Verdict {
+    let mut ground = Ground(Verdict::default());
+    ground.lock(facts, policy, digest);
+    ground.clone(facts);
+    ground.source(facts);
+    ground.steps(facts);
+    ground.isolation(facts, policy);
+    ground.0
+}
+
+struct Ground(Verdict);
+
+impl Ground {
+    fn equal<T: PartialEq + std::fmt::Display>(&mut self, code: Code, object: &str, expected: &T, found: &T) {
+        self.0.require(expected == found, || {
+            let found = named(&found.to_string());
+            Reason::new(code, object).values(expected, found)
+        });
+    }
+
+    fn lock(&mut self, facts: &Facts, policy: &Policy, digest: Digest) {
+        let Facts { lock, execution, rollback, plan } = facts;
+        let code = Code::LockMismatch;
+        self.equal(code, &format!("{EXECUTION}#/lock"), &digest, &execution.lock);
+        self.equal(code, &format!("{ROLLBACK}#/lock"), &digest, &rollback.lock);
+        self.equal(code, &format!("{LOCK}#/plan"), &plan.digest(), &lock.plan);
+        self.equal(Code::PolicyMismatch, &format!("{LOCK}#/policy"), &policy.digest(), &lock.policy);
+        let (engine, settings) = (&lock.engine, plan.settings);
+        self.equal(
+            code,
+            &format!("{LOCK}#/engine/foreign_keys"),
+            &settings.foreign_keys,
+            &engine.foreign_keys,
+        );
+        self.equal(code, &format!("{LOCK}#/engine/transaction"), &settings.transaction, &engine.transaction);
+        let named_engine = !engine.version.is_empty() && !engine.source_id.is_empty();
+        self.equal(code, &format!("{LOCK}#/engine: version and source id are named"), &true, &named_engine);
+    }
+
+    fn clone(&mut self, facts: &Facts) {
+        let Facts { lock, execution, rollback, plan } = facts;
+        let code = Code::CloneMismatch;
+        let expected = TargetLock::clone_id_of(&lock.source.set, &plan.digest());
+        self.equal(code, &format!("{LOCK}#/clone_id"), &expected, &lock.clone_id);
+        self.equal(code, &format!("{EXECUTION}#/clone_id"), &lock.clone_id, &execution.clone_id);
+        self.equal(code, &format!("{ROLLBACK}#/clone_id"), &lock.clone_id, &rollback.clone_id);
+        let (code, clone) = (Code::IsolationNotProven, &lock.clone);
+        let mode = "0700".to_owned();
+        self.equal(code, &format!("{LOCK}#/clone/directory_mode"), &mode, &clone.directory_mode);
+        self.equal(code, &format!("{LOCK}#/clone/hard_links"), &1, &clone.hard_links);
+        for (field, found) in [
+            ("symlink_free", clone.symlink_free),
+            ("local_file_system", clone.local_file_system),
+            ("owned_by_operator", clone.owned_by_operator),
+        ] {
+            self.equal(code, &format!("{LOCK}#/clone/{field}"), &true, &found);
+        }
+    }
+
+    fn source(&mut self, facts: &Facts) {
+        let (code, source) = (Code::SourceChanged, &facts.lock.source);
+        self.equal(code, &format!("{LOCK}#/clone/set"), &source.set, &facts.lock.clone.set);
+        self.equal(code, &format!("{EXECUTION}#/source_at_end"), &source.set, &facts.execution.source_at_end);
+        let quiet = facts.execution.source_directory_unchanged;
+        self.equal(code, &format!("{EXECUTION}#/source_directory_unchanged"), &true, &quiet);
+        let known = |name: &str| ["main", "wal", "journal"].contains(&name);
+        let whole = source.files.contains_key("main") && source.files.keys().all(|name| known(name));
+        self.equal(Code::Malformed, &format!("{LOCK}#/source/files: main, wal, journal"), &true, &whole);
+    }
+
+    /// R14, R18: every step is about this clone, numbered without a gap; a failed step is never passed over.
+    fn steps(&mut self, facts: &Facts) {
+        let entries = &facts.rollback.entries;
+        for (at, step) in facts.execution.steps.iter().enumerate() {
+            let object = format!("{EXECUTION}#/steps/{at}");
+            let clone_id = &facts.lock.clone_id;
+            self.equal(Code::CloneMismatch, &format!("{object}/target_id"), clone_id, &step.target_id);
+            self.equal(Code::Malformed, &format!("{object}/n"), &(at as u32 + 1), &step.n);
+            let claimed = entries.iter().any(|entry| {
+                entry.leg == step.leg && matches!(entry.outcome, Outcome::Exact | Outcome::Held)
+            });
+            if claimed {
+                self.equal(Code::RollbackProofMissing, &format!("{object}/exit"), &0, &step.exit);
+            }
+        }
+        for entry in entries {
+            let ran = !matches!(entry.outcome, Outcome::NoDown | Outcome::NotApplicable);
+            let steps = facts.execution.steps.iter().filter(|step| step.leg == entry.leg).count();
+            let object = format!("{EXECUTION}#/steps: {}", entry.leg.name());
+            self.0.require(!ran || steps > 0, || {
+                Reason::new(Code::RollbackProofMissing, object).values("at least one step", "none")
+            });
+        }
+    }
+
+    /// R17, R38: the proof at the start and again at the end, of one level, at least the policy's.
+    fn isolation(&mut self, facts: &Facts, policy: &Policy) {
+        let minimum = policy.isolation_minimum(&facts.lock.engine.name);
+        let (start, end) = (&facts.lock.isolation, &facts.execution.isolation_at_end);
+        match Level::try_from(minimum) {
+            Ok(level) => {
+                for (file, proof) in [(LOCK, start), (EXECUTION, end)] {
+                    for mut fault in proof.faults(level) {
+                        fault.object = format!("{file}: {}", fault.object);
+                        self.0.push(fault);
+                    }
+                }
+            }
+            Err(_) => {
+                let engine = named(&facts.lock.engine.name);
+                let reason = Reason::new(Code::IsolationNotProven, format_args!("{LOCK}#/engine/name"));
+                self.0.push(reason.values("an engine that the policy names", engine));
+            }
+        }
+        self.equal(
+            Code::IsolationNotProven,
+            &format!("{EXECUTION}#/isolation_at_end/level"),
+            &start.level,
+            &end.level,
+        );
+        self.equal(
+            Code::IsolationNotProven,
+            &format!("{EXECUTION}#/isolation_at_end/filter"),
+            &start.filter,
+            &end.filter,
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! The hardened validator: is this evidence a proof of rollback?
+//!
+//! Owns: the rules of every entry and of the evidence as a whole, and the selftest. Must not: read a
+//! database: it sees digests, and decides by them alone. It is part of the executable that rehearses, so its
+//! identity is the executable's digest, which the policy pins (R28).
+//!
+//! ```text
+//! ground    lock, clone, source, steps and isolation belong together        LOCK_ CLONE_ SOURCE_ ISOLATION_…
+//! entries   rollback: changed, then restored    invariant: exit == before   NO_MUTATION NOT_RESTORED …
+//! whole     every leg once, at least two rollback entries proven            LEG_MISSING ROLLBACK_PROOF_MISSING
+//! ```
+
+mod entry;
+mod ground;
+mod selftest;
+
+pub use entry::{bytes_demanded, judge_entry};
+pub use selftest::{Vector, selftest, vectors};
+
+use crate::canon;
+use crate::digest::Digest;
+use crate::evidence::entry::{BYTES_ALGORITHM, ROLLBACK_SCHEMA, ROWS_ALGORITHM};
+use crate::evidence::{Facts, Kind, Leg, Outcome, TargetLock};
+use crate::packet::{EXECUTION, LOCK, ROLLBACK};
+use crate::policy::Policy;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// What the validator says of one rehearsal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The verdict on each entry, in the evidence's order.
+    pub entries: Vec<EntryJudgement>,
+    /// The verdict on the evidence as a whole.
+    pub whole: Verdict,
+}
+
+/// The verdict on one entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryJudgement {
+    /// The leg.
+    pub leg: Leg,
+    /// What it proves.
+    pub kind: Kind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What speaks against it.
+    pub verdict: Verdict,
+}
+
+impl EntryJudgement {
+    /// Whether this entry shows a rollback: a leg that was not run shows nothing, even where it need not run.
+    pub fn proves_rollback(&self) -> bool {
+        self.kind == Kind::Rollback && self.outcome == Outcome::Exact && self.verdict.accepted()
+    }
+
+    /// Whether this entry shows what its leg is for.
+    pub fn holds(&self) -> bool {
+        matches!(self.outcome, Outcome::Exact | Outcome::Held) && self.verdict.accepted()
+    }
+}
+
+impl Judgement {
+    /// Every reason, the whole's first.
+    pub fn verdict(&self) -> Verdict {
+        let mut all = self.whole.clone();
+        self.entries.iter().for_each(|entry| all.merge(entry.verdict.clone()));
+        all
+    }
+
+    /// Whether nothing speaks against the evidence.
+    pub fn accepted(&self) -> bool {
+        self.whole.accepted() && self.entries.iter().all(|entry| entry.verdict.accepted())
+    }
+
+    /// Whether the leg is there and holds.
+    pub fn holds(&self, leg: Leg) -> bool {
+        let mut entries = self.entries.iter().filter(|entry| entry.leg == leg);
+        matches!((entries.next(), entries.next()), (Some(entry), None) if entry.holds())
+    }
+}
+
+/// Judges the evidence of one rehearsal.
+///
+/// ```
+/// use fix7_ledger::judge::{specimen, validator};
+/// use fix7_ledger::verdict::Code;
+/// let policy = specimen::policy();
+/// let mut facts = specimen::facts();
+/// assert!(validator::judge(&facts, &policy).accepted());
+/// facts.rollback.entries[1].after_apply_hash = facts.rollback.entries[1].before_hash;
+/// assert!(validator::judge(&facts, &policy).verdict().has(Code::NoMutation));
+/// ```
+pub fn judge(facts: &Facts, policy: &Policy) -> Judgement {
+    judge_quoting(facts, policy, lock_digest(&facts.lock))
+}
+
+/// The digest by which evidence quotes its lock. A lock that cannot be written is quoted by nothing.
+pub(super) fn lock_digest(lock: &TargetLock) -> Digest {
+    canon::to_vec(lock).map_or(Digest::ZERO, |bytes| Digest::of(&bytes))
+}
+
+/// [`judge`], where the lock's digest is known already: the probes judge one lock many times.
+pub(super) fn judge_quoting(facts: &Facts, policy: &Policy, lock: Digest) -> Judgement {
+    let entries: Vec<EntryJudgement> = (facts.rollback.entries.iter().enumerate())
+        .map(|(n, entry)| EntryJudgement {
+            leg: entry.leg,
+            kind: entry.kind,
+            outcome: entry.outcome,
+            verdict: judge_entry(n, entry, facts, policy),
+        })
+        .collect();
+    let mut whole = ground::judge(facts, policy, lock);
+    whole.merge(names(facts));
+    whole.merge(legs(facts, policy, &entries));
+    Judgement { entries, whole }
+}
+
+/// Schema and algorithm names: digests of two definitions are never compared (R24).
+fn names(facts: &Facts) -> Verdict {
+    let mut verdict = Verdict::default();
+    let algorithms = &facts.rollback.algorithms;
+    for (object, expected, found) in [
+        (format!("{LOCK}#/schema"), crate::evidence::lock::LOCK_SCHEMA, &facts.lock.schema),
+        (
+            format!("{EXECUTION}#/schema"),
+            crate::evidence::execution::EXECUTION_SCHEMA,
+            &facts.execution.schema,
+        ),
+        (format!("{ROLLBACK}#/schema"), ROLLBACK_SCHEMA, &facts.rollback.schema),
+        (format!("{ROLLBACK}#/algorithms/rows"), ROWS_ALGORITHM, &algorithms.rows),
+        (format!("{ROLLBACK}#/algorithms/bytes"), BYTES_ALGORITHM, &algorithms.bytes),
+    ] {
+        verdict.require(expected == found, || {
+            Reason::new(Code::Malformed, object).values(expected, named(found))
+        });
+    }
+    verdict
+}
+
+/// Every leg that the policy names, each once, in the order run; enough rollbacks proven (R25).
+fn legs(facts: &Facts, policy: &Policy, entries: &[EntryJudgement]) -> Verdict {
+    let mut verdict = Verdict::default();
+    let rules = policy.legs();
+    let with_script: &[String] = match facts.plan.rollback {
+        Some(_) => &rules.required_with_rollback_script,
+        None => &[],
+    };
+    for name in rules.required.iter().chain(with_script) {
+        let found = entries.iter().filter(|entry| entry.leg.name() == name).count();
+        verdict.require(found >= 1, || {
+            Reason::new(Code::LegMissing, format_args!("{ROLLBACK}: {name}")).values("one entry", "none")
+        });
+    }
+    let rising = entries.windows(2).all(|two| two[0].leg < two[1].leg);
+    verdict.require(rising, || {
+        Reason::new(Code::LegMissing, format_args!("{ROLLBACK}#/entries"))
+            .values("each leg once, in the order run", "another order, or a leg twice")
+    });
+    let proven = entries.iter().filter(|entry| entry.proves_rollback()).count() as u64;
+    // An entry that is refused has said why already: this rule is about evidence that is too thin.
+    let refused = entries.iter().any(|entry| !entry.verdict.accepted());
+    verdict.require(refused || proven >= rules.min_rollback_entries, || {
+        Reason::new(Code::RollbackProofMissing, format_args!("{ROLLBACK}#/entries"))
+            .values(format_args!("at least {} rollbacks", rules.min_rollback_entries), proven)
+    });
+    if facts.rollback.nondeterministic {
+        verdict.push(
+            Reason::new(Code::RollbackProofMissing, format_args!("{ROLLBACK}#/nondeterministic")).found(
+                "the change gives another state each time, so no digest of its effect can be repeated",
+            ),
+        );
+    }
+    verdict
+}
+
+/// Text from the evidence, for a reason: escaped and cut, since evidence may be hostile.
+fn named(text: &str) -> String {
+    text.chars().take(80).flat_map(char::escape_default).collect()
+}
