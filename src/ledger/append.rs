@@ -97,7 +97,7 @@ impl Repository {
     /// As [`Repository::append`], and the observer's.
     pub fn append_observed(
         &self,
-        _lock: &HostLock,
+        lock: &HostLock,
         draft: &Draft<'_>,
         render: &mut Render<'_>,
         observe: &mut dyn FnMut(Step) -> io::Result<()>,
@@ -106,9 +106,10 @@ impl Repository {
         self.require_tip(draft.ledger, draft.expected)?;
         let (commit, pack) = prepare(draft, render)?;
         at(Step::Rendered)?;
-        self.store_pack(&pack, &mut at)?;
+        self.store_pack(&pack, MAX_FILE_BYTES, &mut at)?;
         at(Step::ReadBack)?;
         self.move_ref(draft.ledger, draft.expected, commit, &mut at)?;
+        self.consolidate_sometimes(lock, commit.as_slice()[0]);
         Ok(commit)
     }
 
@@ -122,7 +123,12 @@ impl Repository {
     }
 
     /// Writes a pack with its index, flushed, and checks what the disk gives back.
-    pub(crate) fn store_pack(&self, pack: &Pack, at: &mut dyn FnMut(Step) -> Result<()>) -> Result<()> {
+    pub(crate) fn store_pack(
+        &self,
+        pack: &Pack,
+        limit: u64,
+        at: &mut dyn FnMut(Step) -> Result<()>,
+    ) -> Result<()> {
         let directory = self.common_dir().join("objects/pack");
         create_directories(&directory)?;
         let pack_path = directory.join(format!("pack-{}.pack", pack.checksum));
@@ -136,7 +142,7 @@ impl Repository {
         sync_directory(&directory)?;
         at(Step::IndexNamed)?;
         let stored = std::fs::read(&pack_path).at("read back", &pack_path)?;
-        pack::check(&stored, &pack.offsets, &pack.checksum, MAX_FILE_BYTES)?;
+        pack::check(&stored, &pack.offsets, &pack.checksum, limit)?;
         if std::fs::read(&index_path).at("read back", &index_path)? != pack.index {
             return Err(Error::found(
                 Code::ObjectCorrupt,

@@ -12,6 +12,7 @@ mod append;
 mod chain;
 mod child;
 mod commit;
+mod consolidate;
 mod durable;
 mod error;
 mod heads;

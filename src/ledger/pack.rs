@@ -81,6 +81,11 @@ impl Builder {
         self.close_entry(id, start)
     }
 
+    /// Bytes so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn close_entry(&mut self, id: Oid, start: usize) -> Result<()> {
         if self.bytes.len() as u64 > MAX_PACK_BYTES {
             let most = format_args!("at most {MAX_PACK_BYTES} bytes");
@@ -104,7 +109,7 @@ impl Builder {
     }
 }
 
-fn checksum(bytes: &[u8]) -> Result<Oid> {
+pub(crate) fn checksum(bytes: &[u8]) -> Result<Oid> {
     let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha1);
     hasher.update(bytes);
     hasher.try_finalize().map_err(|e| Error::found(Code::ObjectCorrupt, "git pack", e))

@@ -64,20 +64,9 @@ pub(crate) fn parse<'a>(id: &Oid, bytes: &'a [u8]) -> Result<Vec<Line<'a>>> {
     Ok(lines)
 }
 
-/// Whether an entry may have a file or directory of this name: ASCII letters, digits, `.`, `_`, `-`, no
-/// leading `.` or `-`, no trailing `.`, no name that is a device elsewhere.
+/// Whether an entry may have a file or directory of this name: the grammar of a packet's paths, part by part.
 pub fn name_is_allowed(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    let fits = (1..=MAX_NAME_BYTES).contains(&bytes.len())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
-        && !matches!(bytes[0], b'.' | b'-')
-        && bytes[bytes.len() - 1] != b'.';
-    let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let numbered = |prefix| {
-        stem.strip_prefix(prefix).is_some_and(|n: &str| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
-    };
-    let device = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
-    fits && !device
+    name.len() <= MAX_NAME_BYTES && crate::packet::segment_fault(name).is_none()
 }
 
 /// Whether an entry may have a file at this path.

@@ -119,7 +119,8 @@ pub fn path_fault(path: &str) -> Option<&'static str> {
     path.split('/').find_map(segment_fault)
 }
 
-fn segment_fault(segment: &str) -> Option<&'static str> {
+/// Why one part of a path is outside the grammar.
+pub fn segment_fault(segment: &str) -> Option<&'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let stem = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
     match segment {

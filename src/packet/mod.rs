@@ -15,7 +15,7 @@ pub mod document;
 mod files;
 pub mod manifest;
 
-pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, MAX_PATH, MAX_TOTAL_BYTES};
+pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, MAX_PATH, MAX_TOTAL_BYTES, segment_fault};
 
 /// What was cloned.
 pub const LOCK: &str = "rehearsal-target-lock.json";

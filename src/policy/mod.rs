@@ -19,7 +19,6 @@
 
 mod document;
 mod floor;
-mod mention;
 mod production;
 mod tighten;
 
@@ -30,7 +29,6 @@ pub use document::{
 pub use floor::{
     BOUNDARY_DEFAULT, BOUNDARY_ITEMS, BOUNDARY_SENTENCE, DECISION, FINAL_STATUS, HOLD, MACRO_PREFIX,
 };
-pub use mention::Mention;
 
 use crate::digest::Digest;
 use crate::verdict::Verdict;
@@ -302,7 +300,7 @@ mod tests {
             ("min_rollback_entries = 2", "min_rollback_entries = 1"),
             ("decode_depth = 4", "decode_depth = 400"),
             ("decode_depth = 4", "decode_depth = 0"),
-            ("packet_files = 512", "packet_files = -1"),
+            ("packet_files = 64", "packet_files = -1"),
             ("\"compass\",", "\"productionpass\","),
             ("\"compass\",", "\"compass\", \"compass\","),
             ("\"compass\",", "\"comp\\u00e4ss\","),

@@ -157,7 +157,7 @@ mod tests {
             ("\"packet_tree.sha256\",", "\"packet_tree.sha256\", \"more.json\","),
             ("sqlite = 2", "sqlite = 3"),
             ("min_bad_vectors = 5", "min_bad_vectors = 6"),
-            ("packet_files = 512", "packet_files = 511"),
+            ("packet_files = 64", "packet_files = 63"),
             ("decode_depth = 4", "decode_depth = 3"),
             ("\"compass\", ", ""),
             ("\"production-target\",", ""),

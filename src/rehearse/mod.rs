@@ -1,10 +1,10 @@
 //! rehearse
+pub mod bytes;
 pub mod child;
 pub mod clone;
 pub mod difference;
 pub mod engine;
 pub mod error;
-pub mod interim;
 pub mod isolation;
 pub mod legs;
 pub mod plan;
@@ -13,9 +13,6 @@ pub mod rows;
 pub mod run;
 pub mod sample;
 pub mod source;
-mod bytes {
-    pub(crate) use super::interim::*;
-}
 pub use error::RehearseError;
 #[cfg(test)]
 mod tests;

@@ -255,7 +255,8 @@ impl State {
         admission
     }
 
-    fn fold(&mut self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) {
+    /// Takes in an entry that was admitted.
+    pub(crate) fn fold(&mut self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) {
         let (leaf, leaf_hash) = (verified.entry().leaf(), verified.leaf_hash());
         let statement = verified.statement();
         match statement.claim() {

@@ -74,7 +74,7 @@ fn compare(
             (None, None) => {}
         }
     }
-    Ok(report.finish(before, after)?)
+    report.finish(before, after)
 }
 
 /// The tables of both sides, brought together by name.

@@ -145,7 +145,7 @@ fn drop_privilege(setup: &Setup, prober: &mut Prober) -> Result<files::Enforced,
     Ok(enforced)
 }
 
-fn give_up_capabilities() -> io::Result<()> {
+pub(super) fn give_up_capabilities() -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
@@ -154,10 +154,11 @@ fn give_up_capabilities() -> io::Result<()> {
     die_with_the_parent()
 }
 
-/// No limit on processes: the filter denies making any, and the kernel counts a user's others with them.
+/// One byte of core dump, not none: a core that is piped to a program is limited by nothing but this very number
+/// (`core(5)`), and a core holds rows. No limit on processes: the filter denies making any, and the kernel counts a user's others with them.
 fn limits() -> io::Result<()> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    for (resource, most) in [(Resource::Core, 0), (Resource::Fsize, MAX_FILE), (Resource::Nofile, MAX_OPEN)] {
+    for (resource, most) in [(Resource::Core, 1), (Resource::Fsize, MAX_FILE), (Resource::Nofile, MAX_OPEN)] {
         let most = rustix::process::getrlimit(resource).maximum.map_or(most, |now| now.min(most));
         rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::IsolationError;
-use super::session::{STEP, Session};
+use super::session::Session;
 use super::wire::{ToChild, ToParent};
 
 /// A confined child. Dropping it kills it.
@@ -75,7 +75,7 @@ pub(super) fn finish(mut child: Session, word: Option<ToChild>) -> Result<(), Is
         child.send(&word, doing)?;
     }
     child.close_input();
-    match child.receive(doing, Instant::now(), Some(STEP))? {
+    match child.receive_step(doing, Instant::now())? {
         ToParent::Ended => Ok(()),
         _ => Err(child.failed(doing, "it said something else")),
     }

@@ -5,13 +5,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::confined_child::{ConfinedChild, finish};
 use super::filter::Filter;
 use super::ground::{Ground, control_attempts, new_nonce};
 use super::listeners::Listeners;
 use super::scratch::Scratch;
-use super::session::Session;
+use super::session::{STEP, Session};
 use super::wire::ToChild;
 use super::{IsolationClosing, IsolationError, Wanted};
 use crate::digest::Digest;
@@ -27,7 +29,8 @@ pub struct Confinement {
     level: Level,
     nonce: String,
     filter: Digest,
-    control: Session,
+    /// Behind a lock only so that threads may share the confinement: it is used at the beginning and the end.
+    control: Mutex<Session>,
     reached: Vec<String>,
     listeners: Listeners,
     opening: IsolationProof,
@@ -35,6 +38,7 @@ pub struct Confinement {
     children: AtomicU32,
     clone: PathBuf,
     scratch: Scratch,
+    step: Duration,
 }
 
 /// Where the listeners of a confinement wait.
@@ -63,6 +67,19 @@ impl Confinement {
         scratch_parent: &Path,
         wanted: Wanted,
     ) -> Result<Confinement, IsolationError> {
+        Confinement::establish_within(executable, scratch_parent, wanted, STEP)
+    }
+
+    /// As [`Confinement::establish`], with `step` as the time that a child has for starting, probing or ending.
+    ///
+    /// # Errors
+    /// As [`Confinement::establish`].
+    pub fn establish_within(
+        executable: &Path,
+        scratch_parent: &Path,
+        wanted: Wanted,
+        step: Duration,
+    ) -> Result<Confinement, IsolationError> {
         let nonce = new_nonce()?;
         let scratch = Scratch::new(scratch_parent, &nonce)?;
         let clone = scratch.path().join("clone");
@@ -72,7 +89,7 @@ impl Confinement {
             IsolationError::Unavailable { level, layer, step: "compiling the filter".to_owned(), errno }
         })?;
         let mut ground =
-            Ground { executable, listeners: &listeners, scratch: &scratch, reached: &[], filter };
+            Ground { executable, listeners: &listeners, scratch: &scratch, reached: &[], filter, step };
         let mut control = ground.start_control(&nonce)?;
         let reached = control_attempts(&mut control, &listeners, &nonce)?;
         ground.reached = &reached;
@@ -101,7 +118,7 @@ impl Confinement {
             level,
             nonce,
             filter,
-            control,
+            control: Mutex::new(control),
             reached,
             listeners,
             opening,
@@ -109,6 +126,7 @@ impl Confinement {
             children,
             clone,
             scratch,
+            step,
         })
     }
 
@@ -145,6 +163,7 @@ impl Confinement {
             scratch: &self.scratch,
             reached: &self.reached,
             filter: self.filter,
+            step: self.step,
         }
     }
 
@@ -162,7 +181,7 @@ impl Confinement {
     ///
     /// # Errors
     /// As [`Confinement::establish`]. Nothing is left behind.
-    pub fn close(mut self) -> Result<IsolationClosing, IsolationError> {
+    pub fn close(self) -> Result<IsolationClosing, IsolationError> {
         let (child, proof, run) = self.ground().confine(self.level)?;
         child.finish()?;
         let children = self.children.load(Ordering::Relaxed).saturating_add(1);
@@ -171,14 +190,15 @@ impl Confinement {
             let late = IsolationProof { counters: late, ..proof };
             return Err(IsolationError::NotProven(late.faults(self.level)));
         }
-        let reached = control_attempts(&mut self.control, &self.listeners, &self.nonce)?;
+        let mut control = self.control.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let reached = control_attempts(&mut control, &self.listeners, &self.nonce)?;
         if reached != self.reached {
             let reason = Reason::new(Code::IsolationNotProven, "isolation/control");
             let reason = reason.values(self.reached.join(" "), reached.join(" "));
             return Err(IsolationError::NotProven(vec![reason]));
         }
         self.scratch.remove()?;
-        finish(self.control, Some(ToChild::Finish))?;
+        finish(control, Some(ToChild::Finish))?;
         let run = IsolationRun { children, not_reached: self.run.not_reached, ..run };
         Ok(IsolationClosing { proof, run })
     }

@@ -4,14 +4,14 @@
 //! a child whose proof has a fault.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::IsolationError;
 use super::confined_child::ConfinedChild;
 use super::listeners::Listeners;
 use super::observe::{self, Observed};
 use super::scratch::Scratch;
-use super::session::{STEP, Session};
+use super::session::Session;
 use super::wire::{Answer, Report, Role, Setup, ToChild, ToParent};
 use crate::digest::Digest;
 use crate::evidence::isolation::{Control, IsolationProof, IsolationRun, Level, REACHED, table};
@@ -27,6 +27,7 @@ pub(super) struct Ground<'a> {
     pub(super) scratch: &'a Scratch,
     pub(super) reached: &'a [String],
     pub(super) filter: Digest,
+    pub(super) step: Duration,
 }
 
 impl Ground<'_> {
@@ -42,10 +43,11 @@ impl Ground<'_> {
     }
 
     pub(super) fn start_control(&self, nonce: &str) -> Result<Session, IsolationError> {
-        let mut child = Session::start("control child", "control", self.executable, self.scratch.path())?;
+        let mut child =
+            Session::start("control child", "control", self.executable, self.scratch.path(), self.step)?;
         let setup = self.setup(Role::Control, nonce.to_owned());
         child.send(&ToChild::Setup(setup), "starting")?;
-        match child.receive("starting", Instant::now(), Some(STEP))? {
+        match child.receive_step("starting", Instant::now())? {
             ToParent::Started { .. } => Ok(child),
             _ => Err(child.failed("starting", "it did not say that it started")),
         }
@@ -57,13 +59,13 @@ impl Ground<'_> {
         level: Level,
     ) -> Result<(ConfinedChild, IsolationProof, IsolationRun), IsolationError> {
         let clone = self.scratch.path().join("clone");
-        let mut child = Session::start("confined child", "leg", self.executable, &clone)?;
+        let mut child = Session::start("confined child", "leg", self.executable, &clone, self.step)?;
         let setup = self.setup(Role::Confined(level), new_nonce()?);
         let doing = "being confined";
         let since = Instant::now();
         child.send(&ToChild::Setup(setup), doing)?;
         let unavailable = |layer, step, errno| Err(IsolationError::Unavailable { level, layer, step, errno });
-        let pid = match child.receive(doing, since, Some(STEP))? {
+        let pid = match child.receive_step(doing, since)? {
             ToParent::Started { pid } => pid,
             ToParent::Unavailable { layer, step, errno } => return unavailable(layer, step, errno),
             _ => return Err(child.failed(doing, "it did not say that it started")),
@@ -76,7 +78,7 @@ impl Ground<'_> {
             return Err(child.failed(doing, &format!("process {pid} is not the child that was started")));
         }
         child.send(&ToChild::Go, doing)?;
-        let report = match child.receive(doing, since, Some(STEP))? {
+        let report = match child.receive_step(doing, since)? {
             ToParent::Confined(report) => report,
             ToParent::Unavailable { layer, step, errno } => return unavailable(layer, step, errno),
             _ => return Err(child.failed(doing, "it did not say that it is confined")),
@@ -141,7 +143,7 @@ pub(super) fn control_attempts(
 ) -> Result<Vec<String>, IsolationError> {
     let doing = "making the control's attempts";
     control.send(&ToChild::Attempt, doing)?;
-    let answers: Vec<Answer> = match control.receive(doing, Instant::now(), Some(STEP))? {
+    let answers: Vec<Answer> = match control.receive_step(doing, Instant::now())? {
         ToParent::Attempted(answers) => answers,
         _ => return Err(control.failed(doing, "it gave another answer")),
     };

@@ -32,6 +32,7 @@ mod confined_child;
 mod confinement;
 #[cfg(target_os = "linux")]
 mod control;
+mod doctor;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 #[cfg(target_os = "linux")]
@@ -65,6 +66,8 @@ pub use confined_child::ConfinedChild;
 pub use confinement::{Confinement, Listening};
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{ConfinedChild, Confinement};
+
+pub use doctor::{LevelReport, reachable};
 
 use crate::evidence::isolation::{IsolationProof, IsolationRun};
 

@@ -38,6 +38,7 @@ pub(super) fn enter(
     confine::die_with_the_parent()?;
     if let Side::Outer(pid) = kernel::fork()? {
         out.send(&ToParent::Started { pid })?;
+        confine::give_up_capabilities()?;
         wait_and_follow(pid);
     }
     confine::die_with_the_parent()?;

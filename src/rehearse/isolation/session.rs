@@ -20,7 +20,8 @@ use super::IsolationError;
 use super::child::VERB;
 use super::wire::{self, ToChild, ToParent};
 
-/// Time for whatever is no question: starting, probing, ending. A loaded machine needs a fraction of it.
+/// Time for whatever is no question (starting, probing, ending) where nobody said otherwise. A loaded machine
+/// needs a fraction of it.
 pub(super) const STEP: Duration = Duration::from_secs(20);
 /// Messages that wait for the parent at most: a child that floods it is stopped by its own pipe.
 const MAX_WAITING: usize = 16;
@@ -30,6 +31,7 @@ const MAX_STDERR: usize = 4096;
 /// A running child.
 pub(super) struct Session {
     name: &'static str,
+    step: Duration,
     process: Child,
     to_child: Option<Sender<Vec<u8>>>,
     lines: Option<Receiver<Result<Vec<u8>, String>>>,
@@ -44,6 +46,7 @@ impl Session {
         kind: &'static str,
         executable: &Path,
         directory: &Path,
+        step: Duration,
     ) -> Result<Session, IsolationError> {
         let mut process = Command::new(executable)
             .args([VERB, kind])
@@ -82,7 +85,7 @@ impl Session {
             let kept = Arc::clone(&stderr);
             threads.push(std::thread::spawn(move || keep_end(pipe, &kept)));
         }
-        Ok(Session { name, process, to_child: Some(to_child), lines: Some(lines), stderr, threads })
+        Ok(Session { name, step, process, to_child: Some(to_child), lines: Some(lines), stderr, threads })
     }
 
     /// The process that was started.
@@ -99,6 +102,15 @@ impl Session {
             Some(Ok(())) => Ok(()),
             _ => Err(self.failed(doing, "it does not listen any more")),
         }
+    }
+
+    /// The next message of a step that is no question.
+    pub(super) fn receive_step(
+        &mut self,
+        doing: &'static str,
+        since: Instant,
+    ) -> Result<ToParent, IsolationError> {
+        self.receive(doing, since, Some(self.step))
     }
 
     /// The next message. After an error the child is dead.

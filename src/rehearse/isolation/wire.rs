@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::evidence::isolation::{Layer, Level};
 
 /// Longest line in bytes, either way: a child that went wrong cannot fill the parent's memory.
-pub(super) const MAX_LINE: usize = 64 << 20;
+pub(super) const MAX_LINE: usize = 16 << 20;
 
 /// What a child is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,298 @@
+//! JSON as the gate reads it: leniently, in one pass, by its pieces.
+//!
+//! Owns: the pieces in their order, and claims that the structure makes. Must not: accept a document (`canon` does
+//! that, strictly); what is malformed is told as such and scanned as text.
+//!
+//! ```text
+//! {"env":"production","pass":true}        a member that says where, beside one that says how it went
+//! {"production":{"result":"PASS"}}        a verdict below a subject
+//! {"a":"PRODUCTION_","b":"PASS"}          values joined; so are the keys
+//! ```
+
+use super::decode;
+use super::squeeze::fold;
+use crate::policy::Claims;
+
+/// Longest text in bytes that can be a subject or a verdict by itself.
+const MAX_WORD_BYTES: usize = 40;
+
+/// What a walk over a document meets.
+pub(super) trait Visitor {
+    /// `{` or `[`.
+    fn open(&mut self) {}
+    /// `}` or `]`.
+    fn close(&mut self) {}
+    /// A member's name, as written between its quotes.
+    fn key(&mut self, _raw: &[u8]) {}
+    /// A text, as written between its quotes, and its offset.
+    fn text(&mut self, _raw: &[u8], _at: usize) {}
+    /// A number, `true`, `false` or `null`.
+    fn scalar(&mut self, _raw: &[u8]) {}
+}
+
+/// Whether a text may be JSON.
+pub(super) fn is_like_json(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Walks over `text`. False when it is not well-formed as far as the pieces show.
+pub(super) fn walk(text: &[u8], visitor: &mut impl Visitor) -> bool {
+    let mut open: Vec<u8> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        match text[at] {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => at += 1,
+            c @ (b'{' | b'[') => {
+                visitor.open();
+                open.push(c + 2); // '{' + 2 is '}', '[' + 2 is ']'
+                at += 1;
+            }
+            c @ (b'}' | b']') => {
+                if open.pop() != Some(c) {
+                    return false;
+                }
+                visitor.close();
+                at += 1;
+            }
+            b'"' => {
+                let start = at + 1;
+                let Some(length) = string_length(&text[start..]) else { return false };
+                let raw = &text[start..start + length];
+                at = start + length + 1;
+                let after = text[at..].iter().find(|b| !b.is_ascii_whitespace());
+                match after == Some(&b':') && open.last() == Some(&b'}') {
+                    true => visitor.key(raw),
+                    false => visitor.text(raw, start),
+                }
+            }
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => {
+                let length =
+                    text[at..].iter().take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b));
+                let length = length.count();
+                visitor.scalar(&text[at..at + length]);
+                at += length;
+            }
+            _ => return false,
+        }
+    }
+    open.is_empty()
+}
+
+fn string_length(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', &text[at..])?;
+        if text[at] == b'"' {
+            return Some(at);
+        }
+        at += 2;
+        if at > text.len() {
+            return None;
+        }
+    }
+}
+
+/// The text that a raw JSON string stands for.
+pub(super) fn unescaped(raw: &[u8]) -> Vec<u8> {
+    match memchr::memchr(b'\\', raw) {
+        None => raw.to_vec(),
+        Some(_) => decode::unescape(raw).unwrap_or_else(|| raw.to_vec()),
+    }
+}
+
+/// The words by which structure claims.
+pub(super) struct Words {
+    subjects: Vec<Vec<u8>>,
+    verdicts: Vec<Vec<u8>>,
+    scope_keys: Vec<Vec<u8>>,
+    vocabulary: Vec<Vec<u8>>,
+}
+
+impl Words {
+    pub(super) fn new(claims: &Claims) -> Words {
+        let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect::<Vec<_>>();
+        let mut verdicts = folds(&claims.verdicts);
+        for word in &claims.verdicts {
+            for ending in ["ed", "d", "es", "s", "ing"] {
+                verdicts.push(fold(&format!("{word}{ending}")));
+            }
+        }
+        verdicts.extend(folds(&claims.verdict_words));
+        Words {
+            subjects: folds(&claims.subjects),
+            verdicts,
+            scope_keys: folds(&claims.scope_keys),
+            vocabulary: claims.vocabulary.iter().map(|w| w.as_bytes().to_vec()).collect(),
+        }
+    }
+
+    /// What the structure of a document says.
+    pub(super) fn read(&self, text: &[u8]) -> Structure {
+        let mut reader =
+            Reader { words: self, found: Structure::default(), frames: Vec::new(), key: Key::default() };
+        let well_formed = walk(text, &mut reader);
+        // What a document that breaks off has said so far counts.
+        while !reader.frames.is_empty() {
+            reader.close();
+        }
+        reader.found.well_formed = well_formed;
+        reader.found
+    }
+}
+
+/// What the structure of a document says.
+#[derive(Default)]
+pub(super) struct Structure {
+    pub(super) well_formed: bool,
+    /// All texts, a line each.
+    pub(super) texts: Vec<u8>,
+    /// All names of members, a line each.
+    pub(super) keys: Vec<u8>,
+    /// Texts that are documents themselves.
+    pub(super) documents: Vec<Vec<u8>>,
+    /// A verdict stands beside or below a subject.
+    pub(super) claims: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Key {
+    is_subject: bool,
+    is_verdict: bool,
+    is_scope: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    /// A member or ancestor is named like a subject.
+    below_subject: bool,
+    /// A member says that this is about a subject.
+    in_scope: bool,
+    /// This or something below it has a verdict.
+    has_verdict: bool,
+    /// The name under which this stands.
+    key: Key,
+}
+
+struct Reader<'a> {
+    words: &'a Words,
+    found: Structure,
+    frames: Vec<Frame>,
+    key: Key,
+}
+
+impl Reader<'_> {
+    fn verdict(&mut self) {
+        let below = self.frames.last().is_some_and(|f| f.below_subject) || self.key.is_subject;
+        self.found.claims |= below;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.has_verdict = true;
+        }
+    }
+}
+
+impl Visitor for Reader<'_> {
+    fn open(&mut self) {
+        let above = self.frames.last().copied().unwrap_or_default();
+        let key = std::mem::take(&mut self.key);
+        let below_subject = above.below_subject || key.is_subject;
+        self.frames.push(Frame { below_subject, key, ..Frame::default() });
+    }
+
+    fn close(&mut self) {
+        let Some(frame) = self.frames.pop() else { return };
+        self.found.claims |= frame.in_scope && frame.has_verdict;
+        if let Some(above) = self.frames.last_mut() {
+            above.has_verdict |= frame.has_verdict;
+            above.in_scope |= frame.key.is_scope && frame.in_scope;
+        }
+        self.key = Key::default();
+    }
+
+    fn key(&mut self, raw: &[u8]) {
+        self.found.keys.extend_from_slice(raw);
+        self.found.keys.push(b'\n');
+        self.key = Key::default();
+        if raw.len() <= MAX_WORD_BYTES {
+            let word = fold_bytes(raw);
+            self.key = Key {
+                is_subject: self.words.subjects.contains(&word),
+                is_verdict: self.words.verdicts.contains(&word),
+                is_scope: self.words.scope_keys.contains(&word),
+            };
+        }
+    }
+
+    fn text(&mut self, raw: &[u8], _at: usize) {
+        match self.words.vocabulary.iter().any(|word| word == raw) {
+            true => self.found.texts.extend_from_slice(b"-x-"), // the product's own word: it joins nothing
+            false => self.found.texts.extend_from_slice(raw),
+        }
+        self.found.texts.push(b'\n');
+        if raw.len() <= MAX_WORD_BYTES {
+            let word = fold_bytes(raw);
+            if self.words.verdicts.contains(&word) || self.key.is_verdict && is_yes(raw) {
+                self.verdict();
+            }
+            let in_scope = self.key.is_scope && self.words.subjects.contains(&word);
+            if let Some(frame) = self.frames.last_mut() {
+                frame.in_scope |= in_scope;
+            }
+        } else if is_like_json(raw) {
+            self.found.documents.push(unescaped(raw));
+        }
+        self.key = Key::default();
+    }
+
+    fn scalar(&mut self, raw: &[u8]) {
+        if self.key.is_verdict && matches!(raw, b"true" | b"1") {
+            self.verdict();
+        }
+        self.key = Key::default();
+    }
+}
+
+fn is_yes(raw: &[u8]) -> bool {
+    ["true", "yes", "y", "1", "on"].iter().any(|yes| raw.eq_ignore_ascii_case(yes.as_bytes()))
+}
+
+fn fold_bytes(raw: &[u8]) -> Vec<u8> {
+    std::str::from_utf8(raw).map(fold).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    fn claims(text: &str) -> bool {
+        Words::new(Policy::default_policy().claims()).read(text.as_bytes()).claims
+    }
+
+    #[test]
+    fn structure_claims_and_its_twins_do_not() {
+        for (bad, good) in [
+            (r#"{"env":"production","pass":true}"#, r#"{"env":"clone","pass":true}"#),
+            (r#"{"pass":true,"env":"PROD"}"#, r#"{"pass":false,"env":"PROD"}"#),
+            (r#"{"production":{"result":"PASS"}}"#, r#"{"production":{"result":"HOLD"}}"#),
+            (r#"{"production":{"a":[{"b":"passed"}]}}"#, r#"{"clone":{"a":[{"b":"passed"}]}}"#),
+            (r#"{"cutover":"green"}"#, r#"{"cutover":"not-requested"}"#),
+            (r#"{"scope":"real-run","x":{"y":"OK"}}"#, r#"{"scope":"production-rehearsal-only","y":"OK"}"#),
+            (r#"{"production":{"result":"PASS""#, r#"{"production":{"result":"FAIL""#),
+            (r#"[{"x":{"approved":"yes"},"stage":"prod"}]"#, r#"[{"x":{"approved":"no"},"stage":"prod"}]"#),
+        ] {
+            assert!(claims(bad), "{bad}");
+            assert!(!claims(good), "{good}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_told_in_order() {
+        let words = Words::new(Policy::default_policy().claims());
+        let read = words.read(br#"{"a":"x","b":["HOLD_PRODUCTION","y\"z"],"c":1}"#);
+        assert!(read.well_formed);
+        assert_eq!((read.texts, read.keys), (b"x\n-x-\ny\\\"z\n".to_vec(), b"a\nb\nc\n".to_vec()));
+        for broken in ["{", "}", "[}", "{\"a", "{\"a\\", "@"] {
+            assert!(!words.read(broken.as_bytes()).well_formed, "{broken}");
+        }
+    }
+}

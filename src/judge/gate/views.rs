@@ -1,0 +1,233 @@
+//! Views: an object as it stands, and everything that decoding makes of it, within bounds.
+//!
+//! Owns: the recursion, its depth and its budget. Must not: know a channel ([`super`]) or a single encoding
+//! ([`super::decode`]).
+//!
+//! ```text
+//! bytes ─┬─ as text ── as letters (two readings) ── claims
+//!        ├─ UTF-16, UTF-32 ─► text                  each arrow is one layer:
+//!        ├─ gzip, zlib ─► bytes                     at most `decode_depth` of them,
+//!        └─ text ─┬─ escapes ─► text                `decoded_bytes` in all and
+//!                 ├─ base64, base32, hex ─► bytes   `decode_expansion` times the object
+//!                 └─ JSON: structure, joined values, joined keys, documents within
+//! ```
+
+use super::claims::{Finder, MAX_HITS, Reach};
+use super::json::{self, Words};
+use super::{decode, letters};
+use crate::policy::Limits;
+
+/// Bytes of an object below which the expansion is not counted: a short text may hold a long one.
+const EXPANSION_FREE: u64 = 64 << 10;
+/// Shortest text in bytes that counts as one more layer when the layers are used up.
+const MIN_FURTHER: usize = 12;
+
+/// A claim, and how it was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) rule: String,
+    /// The layers taken away, outermost first.
+    pub(super) layers: Vec<&'static str>,
+    /// The line, where the object itself has it.
+    pub(super) line: Option<usize>,
+}
+
+/// All that an object says.
+#[derive(Default)]
+pub(super) struct Examined {
+    pub(super) findings: Vec<Finding>,
+    /// Why something could not be looked into.
+    pub(super) undecided: Option<String>,
+}
+
+/// How an object is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    /// What is looked for in the object itself.
+    pub(super) reach: Reach,
+    /// What is looked for in its decoded views.
+    pub(super) decoded_reach: Reach,
+    /// Whether structure claims, and every view is taken.
+    pub(super) thorough: bool,
+}
+
+/// One examination.
+pub(super) struct Walk<'a> {
+    finder: &'a Finder,
+    words: &'a Words,
+    manner: Manner,
+    depth: usize,
+    budget: u64,
+    layers: Vec<&'static str>,
+    out: Examined,
+}
+
+impl<'a> Walk<'a> {
+    /// Examines `bytes`.
+    pub(super) fn examine(
+        finder: &'a Finder,
+        words: &'a Words,
+        limits: &Limits,
+        manner: Manner,
+        bytes: &[u8],
+    ) -> Examined {
+        let expanded = (bytes.len() as u64).saturating_mul(limits.decode_expansion).max(EXPANSION_FREE);
+        let mut walk = Walk {
+            finder,
+            words,
+            manner,
+            depth: limits.decode_depth as usize,
+            budget: limits.decoded_bytes.min(expanded),
+            layers: Vec::new(),
+            out: Examined::default(),
+        };
+        walk.bytes(bytes);
+        walk.out
+    }
+
+    fn undecided(&mut self, why: impl Into<String>) {
+        if self.out.undecided.is_none() {
+            self.out.undecided = Some(why.into());
+        }
+    }
+
+    /// Goes one layer down, if the bounds allow it.
+    fn layer(&mut self, name: &'static str, bytes: &[u8], look: impl FnOnce(&mut Self, &[u8])) {
+        if self.out.findings.len() >= MAX_HITS || bytes.is_empty() {
+            return;
+        }
+        if self.layers.len() == self.depth {
+            let text = std::str::from_utf8(bytes).is_ok_and(|t| !t.contains(|c: char| c < ' ' && c != '\n'));
+            if text && bytes.len() >= MIN_FURTHER {
+                self.undecided(format!("encoded more than {} times", self.depth));
+            }
+            return;
+        }
+        let length = bytes.len() as u64;
+        if self.budget < length {
+            self.undecided("decodes to more bytes than the limit");
+            return;
+        }
+        self.budget -= length;
+        self.layers.push(name);
+        look(self, bytes);
+        self.layers.pop();
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => {
+                self.text(text);
+                let control = |b: &u8| *b < b' ' && !matches!(b, b'\n' | b'\r' | b'\t');
+                if !bytes.iter().any(control) {
+                    return;
+                }
+            }
+            Err(_) => {
+                self.find(bytes);
+                if self.manner.thorough {
+                    self.text(&String::from_utf8_lossy(bytes));
+                }
+            }
+        }
+        for text in decode::wide(bytes) {
+            self.layer("utf-16/32", text.as_bytes(), |walk, bytes| walk.utf8(bytes));
+        }
+        if decode::is_packed(bytes) {
+            self.packed(bytes);
+        } else if let Some(format) = decode::opaque_format(bytes) {
+            self.undecided(format!("{format} is not looked into"));
+        }
+    }
+
+    fn packed(&mut self, bytes: &[u8]) {
+        let (inflated, over) = decode::inflate(bytes, self.budget as usize);
+        if over {
+            self.undecided("inflates to more bytes than the limit");
+        }
+        self.layer("gzip/zlib", &inflated, |walk, bytes| walk.bytes(bytes));
+    }
+
+    fn utf8(&mut self, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.text(text),
+            Err(_) => self.bytes(bytes),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if text.is_ascii() {
+            self.find(text.as_bytes());
+            self.decoded(text.as_bytes());
+            return;
+        }
+        let reading = letters::read(text);
+        self.find(&reading.first);
+        if let Some(second) = &reading.second {
+            self.find(second);
+        }
+        if let Some(hidden) = letters::tag_text(text) {
+            self.layer("tag characters", hidden.as_bytes(), |walk, bytes| walk.utf8(bytes));
+        }
+        self.decoded(letters::plain(text).as_bytes());
+    }
+
+    /// Every view that decoding text makes.
+    fn decoded(&mut self, text: &[u8]) {
+        if self.manner.thorough && json::is_like_json(text) {
+            self.structure(text);
+        }
+        if let Some(plain) = decode::unescape(text) {
+            self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));
+        }
+        let runs = decode::runs(text);
+        if let Some(format) = runs.opaque {
+            self.undecided(format!("encoded {format} is not looked into"));
+        }
+        self.layer("base64/base32/hex", &runs.text, |walk, bytes| walk.bytes(bytes));
+        for packed in runs.packed {
+            self.layer("base64/base32/hex", &packed, |walk, bytes| walk.packed(bytes));
+        }
+    }
+
+    fn structure(&mut self, text: &[u8]) {
+        let structure = self.words.read(text);
+        if structure.claims {
+            self.report("structure: a verdict about a subject".to_owned(), None);
+        }
+        for (joined, what) in [(&structure.texts, "texts joined"), (&structure.keys, "keys joined")] {
+            let reading = match std::str::from_utf8(joined) {
+                Ok(text) if !text.is_ascii() => letters::read(text).first,
+                _ => joined.clone(),
+            };
+            for hit in self.finder.find(&reading, Reach::Phrases) {
+                self.report(format!("{}, {what}", hit.rule), None);
+            }
+        }
+        // A run that is cut into several texts: one line each, read as wrapped.
+        let runs = decode::runs(&structure.texts);
+        self.layer("texts joined, base64/base32/hex", &runs.text, |walk, bytes| walk.bytes(bytes));
+        for document in structure.documents {
+            self.layer("a document in a text", &document, |walk, bytes| walk.bytes(bytes));
+        }
+    }
+
+    /// Looks for claims in ASCII letters, whose lines are the object's as long as no layer was taken away.
+    fn find(&mut self, letters: &[u8]) {
+        let own = self.layers.iter().all(|layer| *layer == "escapes");
+        let reach = if own { self.manner.reach } else { self.manner.decoded_reach };
+        for hit in self.finder.find(letters, reach) {
+            let line = letters[..hit.at].iter().filter(|&&b| b == b'\n').count() + 1;
+            let line = self.layers.is_empty().then_some(line);
+            self.report(hit.rule, line);
+        }
+    }
+
+    fn report(&mut self, rule: String, line: Option<usize>) {
+        let finding = Finding { rule, layers: self.layers.clone(), line };
+        let known = self.out.findings.iter().any(|f| f.line.is_some() && f.line == finding.line);
+        if self.out.findings.len() < MAX_HITS && !known && !self.out.findings.contains(&finding) {
+            self.out.findings.push(finding);
+        }
+    }
+}
