@@ -154,6 +154,7 @@ codes! {
     // Verification (DESIGN section 9)
     ObjectMissing "OBJECT_MISSING" NotEstablished "fetch the whole history (`git fetch --unshallow`)"
     Shallow "SHALLOW" NotEstablished "fetch the whole history (`git fetch --unshallow`)"
+    EntryAbsent "ENTRY_ABSENT" NotEstablished "`fix7-ledger log` lists the entries"
     ReplaceRefs "REPLACE_REFS" NotEstablished "delete refs/replace: they make stock git show other objects than the stored ones"
     Grafts "GRAFTS" NotEstablished "remove .git/info/grafts: they make stock git show another history"
     LedgerAbsent "LEDGER_ABSENT" NotEstablished "name the ledger's ref, or fetch it"
@@ -169,7 +170,11 @@ codes! {
     PassphraseWrong "PASSPHRASE_WRONG" NotEstablished "try again with the right passphrase"
     HookMissing "HOOK_MISSING" NotEstablished "install the hooks with `fix7-ledger hooks install`"
     HeadMoved "HEAD_MOVED" TryAgain "another writer was first: run the command again, the packet is kept"
+    PushRefused "PUSH_REFUSED" Refused "the remote's hook said why: mend it there; the entry stands in this clone"
+    PushFailed "PUSH_FAILED" TryAgain "the entry stands in this clone: run `fix7-ledger push` when the remote can be reached"
     LockHeld "LOCK_HELD" TryAgain "another writer holds the ledger's lock: run the command again"
+    ProgramMissing "PROGRAM_MISSING" NotEstablished "install it, or a newer version of it"
+    ClockWrong "CLOCK_WRONG" NotEstablished "set the clock"
     OutOfSpace "OUT_OF_SPACE" NotEstablished "free disk space: a rehearsal needs about three times the database"
     TimedOut "TIMED_OUT" NotEstablished "raise the limit in the plan, or rehearse a smaller change"
 }
@@ -282,6 +287,12 @@ impl Verdict {
 impl From<Reason> for Verdict {
     fn from(reason: Reason) -> Verdict {
         Verdict { reasons: vec![reason] }
+    }
+}
+
+impl FromIterator<Reason> for Verdict {
+    fn from_iter<I: IntoIterator<Item = Reason>>(reasons: I) -> Verdict {
+        Verdict { reasons: reasons.into_iter().collect() }
     }
 }
 

@@ -25,6 +25,7 @@ pub struct Answer {
     text: String,
     facts: Map<String, Value>,
     verdict: Verdict,
+    exit: Option<u8>,
 }
 
 impl Answer {
@@ -33,11 +34,23 @@ impl Answer {
         Answer { text: text.to_string(), ..Answer::default() }
     }
 
+    /// Gives the answer its words.
+    pub fn saying(mut self, text: impl Display) -> Answer {
+        self.text = text.to_string();
+        self
+    }
+
     /// Adds a fact to the JSON form.
     pub fn with(mut self, key: &str, fact: impl Serialize) -> Answer {
         let value = serde_json::to_value(fact).unwrap_or(Value::Null);
         self.facts.insert(key.to_owned(), value);
         self
+    }
+
+    /// Adds the reasons of a verdict whose exit code was decided elsewhere, over more reasons than are listed.
+    pub fn ending(mut self, exit: u8, verdict: Verdict) -> Answer {
+        self.exit = Some(exit);
+        self.judged(verdict)
     }
 
     /// Adds the reasons of a verdict: they are printed after the text and decide the exit code.
@@ -119,14 +132,14 @@ impl Ui {
     }
 
     pub(super) fn finish(&self, verb: &str, result: Result<Answer, Failure>) -> ExitCode {
-        let (text, facts, verdict) = match result {
-            Ok(answer) => (answer.text, answer.facts, answer.verdict),
-            Err(failure) => (String::new(), failure.facts, failure.verdict),
+        let (text, facts, verdict, exit) = match result {
+            Ok(answer) => (answer.text, answer.facts, answer.verdict, answer.exit),
+            Err(failure) => (String::new(), failure.facts, failure.verdict, None),
         };
-        let exit = verdict.exit_code();
+        let exit = exit.unwrap_or(verdict.exit_code());
         // A closed pipe downstream is the reader's business, not an error of ours.
         if self.json {
-            let document = envelope(verb, facts, &verdict);
+            let document = envelope(verb, facts, &verdict, exit);
             let _ = writeln!(anstream::stdout(), "{document}");
         } else {
             if !text.is_empty() {
@@ -139,7 +152,7 @@ impl Ui {
 }
 
 /// The JSON form: `schema`, `ok`, `exit` and `reasons` are always there.
-fn envelope(verb: &str, mut facts: Map<String, Value>, verdict: &Verdict) -> Value {
+fn envelope(verb: &str, mut facts: Map<String, Value>, verdict: &Verdict, exit: u8) -> Value {
     let reasons: Vec<Value> = verdict
         .reasons()
         .iter()
@@ -152,8 +165,8 @@ fn envelope(verb: &str, mut facts: Map<String, Value>, verdict: &Verdict) -> Val
         })
         .collect();
     facts.insert("schema".to_owned(), format!("fix7.cli.{verb}/v1").into());
-    facts.insert("ok".to_owned(), verdict.accepted().into());
-    facts.insert("exit".to_owned(), verdict.exit_code().into());
+    facts.insert("ok".to_owned(), (exit == 0).into());
+    facts.insert("exit".to_owned(), exit.into());
     facts.insert("reasons".to_owned(), reasons.into());
     Value::Object(facts)
 }
@@ -200,11 +213,11 @@ mod tests {
     #[test]
     fn json_and_text_carry_the_same_codes() {
         let verdict: Verdict = Reason::new(Code::NoMutation, "entries/1").values("a", "b").into();
-        let json = envelope("validate", Map::new(), &verdict);
+        let json = envelope("validate", Map::new(), &verdict, 4);
         assert_eq!(json["exit"], 4);
         assert_eq!(json["reasons"][0]["code"], "NO_MUTATION");
         assert!(explained(&verdict).contains("NO_MUTATION: entries/1: expected a, found b"));
-        assert_eq!(envelope("x", Map::new(), &Verdict::default())["ok"], true);
+        assert_eq!(envelope("x", Map::new(), &Verdict::default(), 0)["ok"], true);
     }
 
     #[test]

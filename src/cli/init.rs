@@ -7,11 +7,12 @@ use super::answer::{Answer, Failure, Ui};
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
 use super::surroundings;
-use super::writing::{self, Contents, Position};
+use super::writing::{self, Contents};
 use crate::digest::Digest;
 use crate::dsse;
 use crate::keys::is_sample;
 use crate::policy::Policy;
+use crate::state::State;
 use crate::statement::{Genesis, KeyEntry, Label, POLICY_FILE, Role, Statement};
 use crate::verdict::{Code, Reason};
 
@@ -60,17 +61,10 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     let keys = keys(&args)?;
     let signer = keyring::signer(&args.key)?;
     let fingerprint = signer.public().fingerprint();
-    let owner = keys.iter().find(|key| key.public == *signer.public() && key.roles.contains(&Role::Owner));
-    let author = owner
-        .ok_or_else(|| {
-            Failure::because(
-                Code::RoleMissing,
-                format!("key {fingerprint}"),
-                "it is not one of the owners given",
-            )
-        })?
-        .name
-        .clone();
+    if !keys.iter().any(|key| key.public == *signer.public() && key.roles.contains(&Role::Owner)) {
+        let found = "it is not one of the owners given";
+        return Err(Failure::because(Code::RoleMissing, format!("key {fingerprint}"), found));
+    }
     let policy = policy(&args)?;
     let name = label(args.name.as_deref().unwrap_or(ledger.name()))?;
     let genesis =
@@ -83,11 +77,11 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         statement: &statement,
         signatures: &signatures,
         files: BTreeMap::from([(POLICY_FILE.to_owned(), policy.bytes().to_vec())]),
-        author,
+        facts: None,
         time: surroundings::now()?,
     };
     let lock = repo.lock(writing::LOCK_PATIENCE)?;
-    let appended = writing::append(&repo, &ledger, &lock, &Position::first(), contents, &signer)?;
+    let appended = writing::append(&repo, &ledger, &lock, None, &mut State::default(), contents, &signer)?;
     let id = statement.digest();
     let text = format!(
         "ledger `{name}` begins on {ledger}\n  id     {id}\n  head   #{} {}\n  policy {}\n\

@@ -10,9 +10,23 @@
 
 pub mod answer;
 mod completions;
+mod demo;
 mod init;
 mod key;
 mod keyring;
+mod export;
+mod grant;
+mod log;
+mod show;
+mod status;
+mod replay;
+mod packet_directory;
+mod hook;
+mod hooks;
+mod push;
+mod record;
+mod doctor;
+mod verify;
 mod place;
 mod surroundings;
 mod writing;
@@ -39,10 +53,35 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Show the whole story on a sample database, in a directory of its own.
+    Demo(demo::Args),
     /// Begin a ledger: its keys, their roles, and the policy.
     Init(init::Args),
+    /// Permit one operator one rehearsal, and list the grants.
+    Grant(grant::Args),
+    /// List the entries, newest first.
+    Log(log::Args),
+    /// Show one entry, print one of its files, or take its packet out.
+    Show(show::Args),
+    /// Show what the ledger amounts to. Production is on HOLD in every case.
+    Status(status::Args),
+    /// Print what other tools need to check entries without this program.
+    Export(export::Args),
+    /// Judge a packet, sign it and append it to the ledger.
+    Record(record::Args),
+    /// Verify the ledger, offline: eight steps, each held, broken or not established.
+    Verify(verify::Args),
+    /// Send the ledger to a remote, behind whatever came first.
+    Push(push::Args),
+    /// Install, remove and check the hooks of a clone or a server.
+    Hooks(hooks::Args),
+    /// Called by the installed hooks.
+    #[command(hide = true)]
+    Hook(hook::Args),
     /// Make, import and list the keys that sign.
     Key(key::Args),
+    /// Say what is missing on this machine and in this clone, and how to mend it.
+    Doctor(doctor::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -50,16 +89,40 @@ enum Verb {
 impl Verb {
     fn name(&self) -> &'static str {
         match self {
+            Verb::Demo(_) => "demo",
             Verb::Init(_) => "init",
+            Verb::Grant(_) => "grant",
+            Verb::Log(_) => "log",
+            Verb::Show(_) => "show",
+            Verb::Status(_) => "status",
+            Verb::Export(_) => "export",
+            Verb::Record(_) => "record",
+            Verb::Verify(_) => "verify",
+            Verb::Push(_) => "push",
+            Verb::Hooks(_) => "hooks",
+            Verb::Hook(_) => "hook",
             Verb::Key(_) => "key",
+            Verb::Doctor(_) => "doctor",
             Verb::Completions(_) => "completions",
         }
     }
 
     fn run(self, ui: &Ui) -> Result<Answer, Failure> {
         match self {
+            Verb::Demo(args) => demo::run(args, ui),
             Verb::Init(args) => init::run(args, ui),
+            Verb::Grant(args) => grant::run(args, ui),
+            Verb::Log(args) => log::run(args, ui),
+            Verb::Show(args) => show::run(args, ui),
+            Verb::Status(args) => status::run(args, ui),
+            Verb::Export(args) => export::run(args, ui),
+            Verb::Record(args) => record::run(args, ui),
+            Verb::Verify(args) => verify::run(args, ui),
+            Verb::Push(args) => push::run(args, ui),
+            Verb::Hooks(args) => hooks::run(args, ui),
+            Verb::Hook(args) => hook::run(args, ui),
             Verb::Key(args) => key::run(args, ui),
+            Verb::Doctor(args) => doctor::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),
         }
     }

@@ -2,14 +2,16 @@
 //!
 //! Owns: the only calls for each. Must not: pass any of it on unseen; whoever needs one is given it as a value.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::answer::Failure;
 use crate::digest::Digest;
+use crate::ledger::{INHERITED, Surroundings};
 use crate::statement::Nonce;
 use crate::time::Timestamp;
-use crate::verdict::Code;
+use crate::verdict::{Code, Reason};
 
 /// The clock, in whole seconds.
 pub(super) fn now() -> Result<Timestamp, Failure> {
@@ -89,4 +91,62 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
         ));
     }
     Ok(bytes)
+}
+
+/// Keeps the machine's git configuration, prompts and identities out of a child, and puts `directory` first
+/// on its path.
+pub(super) fn scrub_git(child: &mut std::process::Command, directory: Option<&Path>) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GIT_") {
+            child.env_remove(name);
+        }
+    }
+    let own = directory.map(Path::to_owned).into_iter();
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    if let Ok(path) = std::env::join_paths(own.chain(std::env::split_paths(&inherited))) {
+        child.env("PATH", path);
+    }
+    child
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0");
+    for who in ["AUTHOR", "COMMITTER"] {
+        child.env(format!("GIT_{who}_NAME"), "demo").env(format!("GIT_{who}_EMAIL"), "demo@fix7-ledger");
+    }
+}
+
+/// The variables that children of `ledger` may inherit.
+pub(super) fn inherited() -> Surroundings {
+    let variables = INHERITED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)));
+    Surroundings { variables: variables.collect() }
+}
+
+/// Where git keeps the objects of a push that is not accepted yet, as it tells its hooks.
+pub(super) fn object_directories() -> Vec<PathBuf> {
+    let one = std::env::var_os("GIT_QUARANTINE_PATH").or_else(|| std::env::var_os("GIT_OBJECT_DIRECTORY"));
+    let others = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES").unwrap_or_default();
+    let split =
+        std::env::split_paths(&others).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>();
+    one.map(PathBuf::from).into_iter().chain(split).collect()
+}
+
+/// The options of a push (`git push -o`), which are text that travels along.
+pub(super) fn push_options() -> Result<Vec<String>, Failure> {
+    /// More options than anybody types: stops a push that is only options.
+    const MAX_OPTIONS: usize = 256;
+    let count =
+        std::env::var("GIT_PUSH_OPTION_COUNT").ok().and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
+    if count > MAX_OPTIONS {
+        let expected = format!("at most {MAX_OPTIONS}");
+        return Err(Reason::new(Code::LimitExceeded, "push options").values(expected, count).into());
+    }
+    let option = |n| std::env::var_os(format!("GIT_PUSH_OPTION_{n}")).unwrap_or_default();
+    Ok((0..count).map(|n| option(n).to_string_lossy().into_owned()).collect())
+}
+
+/// Bounds the threads that share the work.
+pub(super) fn threads(wanted: Option<usize>) -> Result<(), Failure> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let built = rayon::ThreadPoolBuilder::new().num_threads(wanted.max(1)).build_global();
+    built.map_err(|e| Failure::because(Code::Unreadable, "threads", e))
 }

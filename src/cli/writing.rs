@@ -1,7 +1,7 @@
 //! Writing one entry: place it behind the ledger's head, sign the commit, append it durably.
 //!
-//! Owns: the order of these steps for every verb that appends. Must not: decide whether the entry may be
-//! appended; its caller has judged it.
+//! Owns: the order of these steps for every verb that appends, and the last look: what is about to be
+//! written is checked and admitted like an entry that somebody else wrote. Must not: hold a rule.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,40 +9,16 @@ use std::time::Duration;
 use super::answer::Failure;
 use crate::digest::Digest;
 use crate::dsse::Signatures;
-use crate::entry::{Leaf, Unsigned, content_digest, file_digests};
+use crate::entry::{StoredEntry, Unsigned, check, content_digest, file_digests};
 use crate::keys::Signer;
 use crate::ledger::{Draft, HostLock, LedgerRef, Oid, Repository};
-use crate::merkle;
+use crate::state::{PacketFacts, State};
 use crate::statement::{Label, SIGNATURE_FILE, STATEMENT_FILE, Statement};
 use crate::time::Timestamp;
+use crate::verdict::{Code, Reason, Verdict};
 
 /// How long another appender of this host is waited for.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where the next entry stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Position {
-    /// The ledger's id; `None` for the genesis, whose own statement becomes it.
-    pub(super) ledger: Option<Digest>,
-    /// Its number.
-    pub(super) seq: u64,
-    /// The leaf before it.
-    pub(super) prev: Digest,
-    /// The root over all leaves before it.
-    pub(super) root: Digest,
-    /// The policy in force.
-    pub(super) policy: Digest,
-    /// The commit before it.
-    pub(super) tip: Option<Oid>,
-}
-
-impl Position {
-    /// The first entry of a new ledger.
-    pub(super) fn first() -> Position {
-        let root = merkle::root(&[]);
-        Position { ledger: None, seq: 0, prev: Digest::ZERO, root, policy: Digest::ZERO, tip: None }
-    }
-}
 
 /// What an entry is made of, wherever it will stand.
 pub(super) struct Contents<'a> {
@@ -52,8 +28,8 @@ pub(super) struct Contents<'a> {
     pub(super) signatures: &'a Signatures,
     /// The other files of the tree, by path.
     pub(super) files: BTreeMap<String, Vec<u8>>,
-    /// The signing key's registered name.
-    pub(super) author: Label,
+    /// The packet's facts, where there is a packet.
+    pub(super) facts: Option<&'a PacketFacts>,
     /// When.
     pub(super) time: Timestamp,
 }
@@ -66,41 +42,83 @@ pub(super) struct Appended {
     pub(super) leaf: Digest,
 }
 
-/// Appends.
+/// Appends behind `tip`, whose state is `state`; the state then is that after the entry.
 pub(super) fn append(
     repo: &Repository,
     ledger: &LedgerRef,
     lock: &HostLock,
-    position: &Position,
+    tip: Option<Oid>,
+    state: &mut State,
     contents: Contents<'_>,
     signer: &Signer<'_>,
 ) -> Result<Appended, Failure> {
-    let Contents { statement, signatures, mut files, author, time } = contents;
-    let bytes = statement.to_bytes();
-    let digest = Digest::of(&bytes);
-    files.insert(STATEMENT_FILE.to_owned(), bytes);
+    let Contents { statement, signatures, mut files, facts, time } = contents;
+    files.insert(STATEMENT_FILE.to_owned(), statement.to_bytes());
     files.insert(SIGNATURE_FILE.to_owned(), signatures.to_bytes());
-    let leaf = Leaf {
-        ledger: position.ledger.unwrap_or(digest),
-        seq: position.seq,
-        prev: position.prev,
-        root: position.root,
-        kind: statement.claim().kind(),
-        statement: digest,
-        content: content_digest(&file_digests(&files)),
-        packet_tree: statement.claim().packet_tree().copied(),
-        policy: position.policy,
-        key: signer.public().fingerprint(),
-        time,
-    };
-    let hash = leaf.hash();
+    let key = signer.public().fingerprint();
+    let leaf = state.next_leaf(statement, content_digest(&file_digests(&files)), key, time);
+    let (seq, author) = (leaf.seq, author(state, statement, signer)?);
     let label = statement.claim().label().clone();
-    let draft = Draft { ledger, expected: position.tip, files: &files };
+    let draft = Draft { ledger, expected: tip, files: &files };
+    let mut refused = Verdict::default();
+    let mut admitted = None;
     let mut render = |tree: &str, parent: Option<&str>| {
         let parent = parent.map(str::parse).transpose()?;
         let unsigned = Unsigned::new(tree.parse()?, parent, author.clone(), label.clone(), leaf.clone())?;
-        Ok(unsigned.sign(signer)?.to_bytes())
+        let commit = unsigned.sign(signer)?.to_bytes();
+        let stored = StoredEntry { oid: String::new(), commit: commit.clone(), files: files.clone() };
+        let mut next = state.clone();
+        match admit(&stored, &mut next, facts) {
+            Ok(leaf) => admitted = Some((leaf, next)),
+            Err(verdict) => {
+                refused = verdict;
+                return Err("the ledger's rules refuse it".into());
+            }
+        }
+        Ok(commit)
     };
-    let oid = repo.append(lock, &draft, &mut render)?;
-    Ok(Appended { seq: position.seq, oid, leaf: hash })
+    let appended = repo.append(lock, &draft, &mut render);
+    if !refused.accepted() {
+        return Err(refused.into());
+    }
+    let oid = appended?;
+    let (leaf, next) =
+        admitted.ok_or_else(|| Failure::because(Code::EntryMalformed, "the entry", "it was not rendered"))?;
+    *state = next;
+    Ok(Appended { seq, oid, leaf })
+}
+
+/// What a reader of the ledger would say to the entry.
+fn admit(stored: &StoredEntry, state: &mut State, facts: Option<&PacketFacts>) -> Result<Digest, Verdict> {
+    let checked = check(stored);
+    match checked.verified {
+        Some(verified) => match state.apply(&verified, facts) {
+            admission if admission.accepted() => Ok(verified.leaf_hash()),
+            admission => Err(admission.into_verdict()),
+        },
+        None => {
+            let mut verdict = checked.object;
+            verdict.merge(checked.content);
+            verdict.merge(checked.signatures);
+            Err(verdict)
+        }
+    }
+}
+
+/// The name that the key is registered under, or registers itself under in a genesis.
+fn author(state: &State, statement: &Statement, signer: &Signer<'_>) -> Result<Label, Failure> {
+    use crate::statement::Claim;
+    let fingerprint = signer.public().fingerprint();
+    let in_genesis = match statement.claim() {
+        Claim::Genesis(genesis) => {
+            genesis.keys.iter().find(|k| k.public == *signer.public()).map(|k| &k.name)
+        }
+        _ => None,
+    };
+    let registered = state.key(&fingerprint).map(|key| &key.name);
+    let unknown = || {
+        Reason::new(Code::KeyUnknown, format!("key {fingerprint}"))
+            .found("it is not registered in this ledger")
+    };
+    in_genesis.or(registered).cloned().ok_or_else(|| unknown().into())
 }

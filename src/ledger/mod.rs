@@ -11,6 +11,7 @@ pub mod agent;
 mod append;
 mod chain;
 mod child;
+mod checkout;
 mod commit;
 mod consolidate;
 mod durable;

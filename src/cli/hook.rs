@@ -1,0 +1,171 @@
+//! `hook pre-push | pre-receive | pre-commit`: what the installed hooks call. Whatever cannot be decided is refused.
+//!
+//! Owns: putting together what git gives a hook, the examination of the push, and the judgement of each new
+//! entry by the same functions that `record` and `verify` use. Must not: hold a rule.
+
+use std::io::Read;
+
+use clap::Subcommand;
+
+use super::answer::{Answer, Failure, Ui};
+use super::place::Place;
+use super::{replay, surroundings};
+use crate::judge::gate::{self, Gate};
+use crate::ledger::push::{Channel, ChannelKind, LedgerAppend, Push, examine};
+use crate::ledger::{LedgerRef, Repository};
+use crate::policy::Policy;
+use crate::state::State;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Largest input in bytes that is read from git: the refs of a push, a line each.
+const MAX_INPUT_BYTES: u64 = 8 << 20;
+
+/// Arguments of `hook`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Judge what is about to be pushed.
+    PrePush {
+        /// The remote's name, as git gives it.
+        remote: String,
+        /// The remote's URL, as git gives it.
+        url: Option<String>,
+    },
+    /// Judge what is about to be received.
+    PreReceive,
+    /// Judge what is about to be committed: the ledger's branches are not committed to by hand.
+    PreCommit,
+}
+
+pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
+    match args.verb {
+        Verb::PrePush { remote, url: _ } => {
+            let repo = Repository::discover(std::path::Path::new("."))?;
+            let push = Push::from_pre_push(&remote, &input()?)?;
+            Ok(judged(&repo, &push))
+        }
+        Verb::PreReceive => {
+            let directories = surroundings::object_directories();
+            let repo = Repository::open_quarantined(std::path::Path::new("."), &directories)?;
+            let mut push = Push::from_pre_receive(&input()?)?;
+            push.options = surroundings::push_options()?;
+            Ok(judged(&repo, &push))
+        }
+        Verb::PreCommit => pre_commit(),
+    }
+}
+
+fn input() -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|e| Failure::because(Code::Undecidable, "the hook's input", e))?;
+    match bytes.len() as u64 > MAX_INPUT_BYTES {
+        true => Err(Failure::because(
+            Code::LimitExceeded,
+            "the hook's input",
+            format!("over {MAX_INPUT_BYTES} bytes"),
+        )),
+        false => Ok(bytes),
+    }
+}
+
+fn judged(repo: &Repository, push: &Push) -> Answer {
+    let policy = policy_in_force(repo);
+    let gate = Gate::new(&policy);
+    let mut scan = |channel: &Channel<'_>| {
+        let kind = match channel.kind {
+            ChannelKind::RefName => gate::Channel::RefName,
+            ChannelKind::PushOption => gate::Channel::PushOption,
+            ChannelKind::TagName => gate::Channel::TagName,
+            ChannelKind::TagMessage => gate::Channel::TagMessage,
+            ChannelKind::Identity => gate::Channel::Identity,
+            ChannelKind::Header => gate::Channel::Header,
+            ChannelKind::CommitMessage => gate::Channel::CommitMessage,
+            ChannelKind::Path => gate::Channel::FileName,
+            ChannelKind::File => gate::Channel::File { path: channel.place },
+            ChannelKind::Note => gate::Channel::Note,
+        };
+        gate.scan(channel.place, kind, channel.bytes).reasons().to_vec()
+    };
+    let examination = examine(repo, push, &mut scan);
+    let mut verdict = examination.verdict;
+    let mut entries = 0;
+    for append in &examination.appends {
+        entries += append.entries.len();
+        verdict.merge(appended(repo, append, &gate));
+    }
+    let text = match verdict.accepted() {
+        true => format!(
+            "fix7-ledger: {entries} new entries hold; {} other channels claim nothing",
+            examination.scanned.channels
+        ),
+        false => "fix7-ledger: the push is REFUSED. Production stays on HOLD_PRODUCTION.".to_owned(),
+    };
+    // Git shows a server's stdout and stderr alike; a client's hook speaks on stderr.
+    Answer::done(text)
+        .with("entries", entries)
+        .with("channels", examination.scanned.channels)
+        .with("objects", examination.scanned.objects)
+        .with("bytes", examination.scanned.bytes)
+        .judged(verdict)
+}
+
+/// What speaks against the new entries of one ledger, by the state that the receiving side has.
+fn appended(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
+    let mut verdict = Verdict::default();
+    let before = match &append.old {
+        None => Ok(State::default()),
+        Some(old) => replay::at(repo, &append.ledger, old),
+    };
+    match before {
+        Err(failure) => verdict.merge(failure.verdict().clone()),
+        Ok(mut state) => match replay::fold(repo, &mut state, &append.entries) {
+            Ok(found) => verdict.merge(found),
+            Err(failure) => verdict.merge(failure.verdict().clone()),
+        },
+    }
+    if !verdict.accepted() {
+        verdict.merge(claims(repo, append, gate));
+    }
+    verdict
+}
+
+/// What a refused entry claims, so that the refusal names the claim as well as the broken form around it.
+fn claims(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
+    let mut verdict = Verdict::default();
+    let reader = repo.reader();
+    for oid in &append.entries {
+        let Ok(stored) = reader.read_entry(oid) else { continue };
+        verdict.merge(gate.scan(&format!("{oid}: message"), gate::Channel::EntryMessage, &stored.commit));
+        for (path, bytes) in &stored.files {
+            verdict.merge(gate.scan(&format!("{oid}: {path}"), gate::Channel::PacketFile { path }, bytes));
+        }
+    }
+    // Other reasons about these files were given by the judgement before.
+    verdict.reasons().iter().filter(|r| r.code == Code::ClaimFound).cloned().collect()
+}
+
+/// The policy of the repository's own ledgers; where there is none, or none that holds, the default one.
+fn policy_in_force(repo: &Repository) -> Policy {
+    let ledgers = repo.ledgers().unwrap_or_default();
+    let main = ledgers.iter().find(|(ledger, _)| ledger.name() == "main").or_else(|| ledgers.first());
+    let state = main.and_then(|(ledger, tip)| replay::at(repo, ledger, tip).ok());
+    state.and_then(|state| state.policy().cloned()).unwrap_or_else(Policy::default_policy)
+}
+
+fn pre_commit() -> Result<Answer, Failure> {
+    let place = Place { repo: ".".into(), ledger: "main".to_owned() };
+    let (repo, _) = place.open()?;
+    match repo.checked_out()?.as_deref().and_then(LedgerRef::from_full_name) {
+        None => Ok(Answer::default()),
+        Some(ledger) => {
+            let found = "a commit by hand: entries are made by `fix7-ledger record`";
+            Err(Reason::new(Code::LedgerRewritten, ledger).found(found).into())
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `show`: one entry, what it claims and what it carries.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::answer::{Answer, Failure, Ui, escaped};
+use super::packet_directory;
+use super::place::Place;
+use super::replay;
+use crate::digest::Digest;
+use crate::entry::{Entry, StoredEntry, check};
+use crate::ledger::{Oid, Reader};
+use crate::packet::Files;
+use crate::statement::{PACKET_DIR, STATEMENT_FILE};
+use crate::verdict::{Code, Reason};
+
+/// Arguments of `show`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// The entry: its number, its leaf, or its name. By default the newest.
+    entry: Option<String>,
+    /// Print one file of the entry and nothing else.
+    #[arg(long, value_name = "PATH", conflicts_with = "extract")]
+    file: Option<String>,
+    /// Write the entry's packet into this directory, which must not exist.
+    #[arg(long, value_name = "DIR")]
+    extract: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
+    let (_, tip) = replay::trusted(&args.place)?;
+    let (repo, _, _) = args.place.existing()?;
+    let reader = repo.reader();
+    let stored = find(&reader, &tip, args.entry.as_deref())?;
+    let checked = check(&stored).verified.ok_or_else(|| {
+        Failure::because(
+            Code::EntryMalformed,
+            &stored.oid,
+            "it does not hold by itself: run `fix7-ledger verify`",
+        )
+    })?;
+    if let Some(path) = &args.file {
+        let bytes = stored.files.get(path).ok_or_else(|| no_file(&stored, path))?;
+        let text = String::from_utf8_lossy(bytes);
+        return Ok(Answer::done(escaped(&text))
+            .with("file", path)
+            .with("content", text)
+            .with("sha256", Digest::of(bytes)));
+    }
+    if let Some(directory) = &args.extract {
+        return extract(&stored, directory);
+    }
+    let leaf = checked.entry().leaf();
+    let mut text = format!("entry #{} {}\ncommit {}\n", leaf.seq, checked.leaf_hash(), stored.oid);
+    text.push_str(&format!("signed by {} {}\n\n{}", checked.entry().author(), leaf.key, leaf.to_text()));
+    text.push_str("\nfiles\n");
+    for (path, bytes) in &stored.files {
+        text.push_str(&format!("  {}  {:>8}  {}\n", Digest::of(bytes).short(), bytes.len(), escaped(path)));
+    }
+    let statement =
+        stored.files.get(STATEMENT_FILE).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+    if let Some(predicate) = statement.as_ref().map(|s| &s["predicate"]) {
+        let pretty = serde_json::to_string_pretty(predicate).unwrap_or_default();
+        text.push_str(&format!("\nclaims\n{}", escaped(&pretty)));
+    }
+    Ok(Answer::done(text)
+        .with("seq", leaf.seq)
+        .with("leaf", checked.leaf_hash())
+        .with("commit", &stored.oid)
+        .with("trailers", leaf.to_text())
+        .with("statement", statement)
+        .with(
+            "files",
+            stored
+                .files
+                .iter()
+                .map(|(p, b)| (p.clone(), Digest::of(b)))
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        ))
+}
+
+/// The entry with this number, leaf or name; the newest one for `None`.
+pub(super) fn find(reader: &Reader, tip: &Oid, wanted: Option<&str>) -> Result<StoredEntry, Failure> {
+    let Some(wanted) = wanted else { return Ok(reader.read_entry(tip)?) };
+    let chain = reader.read_chain(tip)?;
+    if let Ok(seq) = wanted.trim_start_matches('#').parse::<usize>() {
+        return match chain.get(seq) {
+            Some(oid) => Ok(reader.read_entry(oid)?),
+            None => Err(absent(wanted, format!("the ledger has {} entries, from #0", chain.len()))),
+        };
+    }
+    for oid in chain.iter().rev() {
+        let stored = reader.read_entry(oid)?;
+        let Ok(entry) = Entry::parse(&stored.commit) else { continue };
+        if entry.label().as_str() == wanted || entry.leaf_hash().to_string() == wanted {
+            return Ok(stored);
+        }
+    }
+    Err(absent(wanted, "no entry has this leaf or name".to_owned()))
+}
+
+fn absent(wanted: &str, found: String) -> Failure {
+    Failure::because(Code::EntryAbsent, format!("entry `{}`", wanted.escape_default()), found)
+}
+
+fn no_file(stored: &StoredEntry, path: &str) -> Failure {
+    let names: Vec<&str> = stored.files.keys().map(String::as_str).collect();
+    Reason::new(Code::FileMissing, path.escape_default())
+        .values(format!("one of {}", names.join(", ")), "no such file")
+        .into()
+}
+
+fn extract(stored: &StoredEntry, directory: &std::path::Path) -> Result<Answer, Failure> {
+    let packet =
+        stored.files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix(PACKET_DIR)?, bytes.clone())));
+    let (files, faults) = Files::collect(packet);
+    if !faults.accepted() {
+        return Err(faults.into());
+    }
+    if files.is_empty() {
+        return Err(Failure::because(Code::FileMissing, "packet/", "this entry carries no packet"));
+    }
+    packet_directory::write(directory, &files)?;
+    Ok(Answer::done(format!("{} files in {}", files.len(), directory.display())).with("dir", directory))
+}
