@@ -1,7 +1,6 @@
 //! Confined children that are asked, and that answer or fail to.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fix7_ledger::evidence::isolation::Level;
@@ -31,11 +30,11 @@ fn a_child_answers_and_ends() {
         let value = json!({"deep": [1, "ü", null, {"x": true}], "long": "y".repeat(1 << 20)});
         let answer = ask(&mut child, json!({"do": "echo", "value": value})).expect("an answer");
         assert_eq!(answer, value);
-        let seen = Rc::new(RefCell::new(Vec::new()));
-        let notices = Rc::clone(&seen);
-        child.notices(move |notice| notices.borrow_mut().push(notice));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notices = Arc::clone(&seen);
+        child.notices(move |notice| notices.lock().expect("one thread").push(notice));
         assert_eq!(ask(&mut child, json!({"do": "count"})).expect("an answer"), "counted");
-        assert_eq!(*seen.borrow(), [1, 2, 3]);
+        assert_eq!(*seen.lock().expect("one thread"), [1, 2, 3]);
         assert_eq!(ask(&mut child, json!({"do": "print"})).expect("an answer"), "printed");
         let names = ask(&mut child, json!({"do": "environment"})).expect("an answer");
         let mut names: Vec<String> = serde_json::from_value(names).expect("names");
@@ -109,7 +108,9 @@ fn children_work_side_by_side() {
         for n in 0..4 {
             let confinement = &confinement;
             scope.spawn(move || {
-                let mut child = confinement.spawn().expect("a child");
+                // Started by a thread that is gone when it is asked.
+                let child = std::thread::scope(|inner| inner.spawn(|| confinement.spawn()).join());
+                let mut child = child.expect("a thread").expect("a child");
                 let answer = ask(&mut child, json!({"do": "echo", "value": n})).expect("an answer");
                 assert_eq!(answer, n);
                 child.finish().expect("it ends");

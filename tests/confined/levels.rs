@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("without_landlock_there_is_no_level", without_landlock_there_is_no_level),
     ("any_contact_makes_it_unproven", any_contact_makes_it_unproven),
+    ("a_place_that_cannot_serve_is_named", a_place_that_cannot_serve_is_named),
     ("the_doctor_tries_both_levels", the_doctor_tries_both_levels),
 ];
 
@@ -155,6 +156,19 @@ fn any_contact_makes_it_unproven() {
         }
         nothing_left(scratch.path());
     }
+}
+
+fn a_place_that_cannot_serve_is_named() {
+    let scratch = scratch();
+    let long = scratch.path().join("x".repeat(100));
+    std::fs::create_dir(&long).expect("own directory");
+    for (place, word) in [(long.as_path(), "107 bytes"), (&scratch.path().join("none"), "finding")] {
+        match Confinement::establish(&own_executable(), place, Wanted::Best).err() {
+            Some(error @ IsolationError::Io { .. }) => assert!(error.to_string().contains(word), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    nothing_left(&long);
 }
 
 fn the_doctor_tries_both_levels() {

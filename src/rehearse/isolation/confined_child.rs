@@ -15,7 +15,7 @@ use super::wire::{ToChild, ToParent};
 /// A confined child. Dropping it kills it.
 pub struct ConfinedChild {
     session: Session,
-    notices: Option<Box<dyn FnMut(Value)>>,
+    notices: Option<Box<dyn FnMut(Value) + Send>>,
 }
 
 impl ConfinedChild {
@@ -24,7 +24,7 @@ impl ConfinedChild {
     }
 
     /// Shows what the child says while it works.
-    pub fn notices(&mut self, show: impl FnMut(Value) + 'static) {
+    pub fn notices(&mut self, show: impl FnMut(Value) + Send + 'static) {
         self.notices = Some(Box::new(show));
     }
 

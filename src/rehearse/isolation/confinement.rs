@@ -14,6 +14,7 @@ use super::ground::{Ground, control_attempts, new_nonce};
 use super::listeners::Listeners;
 use super::scratch::Scratch;
 use super::session::{STEP, Session};
+use super::starter::Starter;
 use super::wire::ToChild;
 use super::{IsolationClosing, IsolationError, Wanted};
 use crate::digest::Digest;
@@ -21,10 +22,12 @@ use crate::evidence::isolation::{IsolationProof, IsolationRun, Layer, Level};
 use crate::verdict::{Code, Reason};
 
 /// One run's confinement: its directory, its listeners, its level.
-///
-/// Must stay on, and be used from, threads that live as long as the children: the kernel kills a child when the
-/// *thread* that started it ends.
+/// Children end with it, if they have not ended before.
 pub struct Confinement {
+    // Dropped in this order: children die with the thread that started them, then their directory is removed, and
+    // the control child, which would remove it too, ends last.
+    starter: Starter,
+    scratch: Scratch,
     executable: PathBuf,
     level: Level,
     nonce: String,
@@ -37,7 +40,6 @@ pub struct Confinement {
     run: IsolationRun,
     children: AtomicU32,
     clone: PathBuf,
-    scratch: Scratch,
     step: Duration,
 }
 
@@ -88,8 +90,19 @@ impl Confinement {
             let (level, layer) = (Level::Two, Layer::Seccomp);
             IsolationError::Unavailable { level, layer, step: "compiling the filter".to_owned(), errno }
         })?;
-        let mut ground =
-            Ground { executable, listeners: &listeners, scratch: &scratch, reached: &[], filter, step };
+        let starter = Starter::new().map_err(|error| {
+            let what = "starting a thread".to_owned();
+            IsolationError::Io { what, error }
+        })?;
+        let mut ground = Ground {
+            starter: &starter,
+            executable,
+            listeners: &listeners,
+            scratch: &scratch,
+            reached: &[],
+            filter,
+            step,
+        };
         let mut control = ground.start_control(&nonce)?;
         let reached = control_attempts(&mut control, &listeners, &nonce)?;
         ground.reached = &reached;
@@ -126,6 +139,7 @@ impl Confinement {
             children,
             clone,
             scratch,
+            starter,
             step,
         })
     }
@@ -158,6 +172,7 @@ impl Confinement {
 
     fn ground(&self) -> Ground<'_> {
         Ground {
+            starter: &self.starter,
             executable: &self.executable,
             listeners: &self.listeners,
             scratch: &self.scratch,

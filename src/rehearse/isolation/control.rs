@@ -12,9 +12,6 @@ use super::probe;
 use super::scratch;
 use super::wire::{Setup, ToChild, ToParent};
 
-/// How often the removal is tried again while confined children, killed with the parent, are still ending.
-const REMOVALS: usize = 100;
-
 pub(super) fn run(setup: &Setup, input: &mut impl BufRead, out: &mut Out) -> io::Result<()> {
     out.send(&ToParent::Started { pid: std::process::id() })?;
     loop {
@@ -35,12 +32,5 @@ fn remove(setup: &Setup) -> io::Result<()> {
     if !owned || !scratch::is_scratch_name(directory) {
         return Ok(());
     }
-    for _ in 0..REMOVALS {
-        match fs::remove_dir_all(directory) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !directory.exists() => return Ok(()),
-            Err(_) => std::thread::yield_now(),
-        }
-    }
-    fs::remove_dir_all(directory)
+    scratch::remove(directory)
 }

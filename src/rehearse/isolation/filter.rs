@@ -87,7 +87,7 @@ fn needed() -> Rules {
         libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2, libc::SYS_pwritev2, libc::SYS_openat, libc::SYS_openat2,
         libc::SYS_close, libc::SYS_close_range, libc::SYS_lseek, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx,
         libc::SYS_faccessat, libc::SYS_faccessat2, libc::SYS_readlinkat, libc::SYS_getcwd, libc::SYS_chdir,
-        libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat, libc::SYS_renameat2,
+        libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat, libc::SYS_renameat2,
         libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_sync_file_range,
         libc::SYS_flock, libc::SYS_fcntl, libc::SYS_ioctl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2,
         libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_eventfd2, libc::SYS_getdents64, libc::SYS_fstatfs,
@@ -116,6 +116,8 @@ fn needed() -> Rules {
         // Only so that the second program can be put on after the first; it denies the call itself.
         libc::SYS_seccomp,
     ];
+    #[cfg(not(target_arch = "riscv64"))] // it has renameat2 alone
+    calls.push(libc::SYS_renameat);
     #[cfg(target_arch = "x86_64")]
     #[rustfmt::skip]
     calls.extend([

@@ -12,6 +12,7 @@ use super::listeners::Listeners;
 use super::observe::{self, Observed};
 use super::scratch::Scratch;
 use super::session::Session;
+use super::starter::Starter;
 use super::wire::{Answer, Report, Role, Setup, ToChild, ToParent};
 use crate::digest::Digest;
 use crate::evidence::isolation::{Control, IsolationProof, IsolationRun, Level, REACHED, table};
@@ -22,6 +23,7 @@ const NONCE_BYTES: usize = 16;
 
 /// What every child of a run is started with.
 pub(super) struct Ground<'a> {
+    pub(super) starter: &'a Starter,
     pub(super) executable: &'a Path,
     pub(super) listeners: &'a Listeners,
     pub(super) scratch: &'a Scratch,
@@ -43,8 +45,14 @@ impl Ground<'_> {
     }
 
     pub(super) fn start_control(&self, nonce: &str) -> Result<Session, IsolationError> {
-        let mut child =
-            Session::start("control child", "control", self.executable, self.scratch.path(), self.step)?;
+        let mut child = Session::start(
+            self.starter,
+            "control child",
+            "control",
+            self.executable,
+            self.scratch.path(),
+            self.step,
+        )?;
         let setup = self.setup(Role::Control, nonce.to_owned());
         child.send(&ToChild::Setup(setup), "starting")?;
         match child.receive_step("starting", Instant::now())? {
@@ -59,7 +67,8 @@ impl Ground<'_> {
         level: Level,
     ) -> Result<(ConfinedChild, IsolationProof, IsolationRun), IsolationError> {
         let clone = self.scratch.path().join("clone");
-        let mut child = Session::start("confined child", "leg", self.executable, &clone, self.step)?;
+        let mut child =
+            Session::start(self.starter, "confined child", "leg", self.executable, &clone, self.step)?;
         let setup = self.setup(Role::Confined(level), new_nonce()?);
         let doing = "being confined";
         let since = Instant::now();

@@ -14,8 +14,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
+use std::time::{Duration, Instant};
 
 use super::IsolationError;
 use super::wire::Setup;
@@ -24,6 +23,11 @@ use super::wire::Setup;
 const PREFIX: &str = "fix7-rehearsal-";
 /// Most directories looked at for left-overs: a crowded /tmp must not hold up a run.
 const MAX_LOOKED_AT: usize = 10_000;
+
+/// How long a removal is tried again: children that were killed with their parent may still be ending.
+const ENDING: Duration = Duration::from_secs(5);
+/// How long to wait between.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The layout as the children see it.
 impl Setup {
@@ -47,9 +51,26 @@ pub(super) fn is_scratch_name(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX))
 }
 
+/// Removes a scratch directory, with some patience. One that is gone already is fine.
+pub(super) fn remove(directory: &Path) -> io::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match fs::remove_dir_all(directory) {
+            Err(error) if fs::symlink_metadata(directory).is_ok() => {
+                if begun.elapsed() > ENDING {
+                    return Err(error);
+                }
+                std::thread::sleep(PAUSE);
+            }
+            _ => return Ok(()),
+        }
+    }
+}
+
 /// The directory, with the lock that shows that its run lives.
 pub(super) struct Scratch {
-    directory: TempDir,
+    directory: PathBuf,
+    /// Held until after the directory is gone.
     _lock: File,
 }
 
@@ -68,9 +89,11 @@ impl Scratch {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&parent)
             .map_err(failed("making a directory in", &parent))?;
-        let path = directory.path();
-        let lock = File::create(path.join("lock")).map_err(failed("making the lock in", path))?;
-        lock.lock().map_err(failed("locking", path))?;
+        let lock_path = directory.path().join("lock");
+        let lock = File::create(&lock_path).map_err(failed("making", &lock_path))?;
+        lock.lock().map_err(failed("locking", &lock_path))?;
+        let scratch = Scratch { directory: directory.keep(), _lock: lock };
+        let path = scratch.path();
         for name in ["clone", "outside", "root"] {
             let place = path.join(name);
             DirBuilder::new().mode(0o700).create(&place).map_err(failed("making", &place))?;
@@ -79,17 +102,22 @@ impl Scratch {
             let place = path.join("outside").join(name);
             fs::write(&place, text).map_err(failed("writing", &place))?;
         }
-        Ok(Scratch { directory, _lock: lock })
+        Ok(scratch)
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.directory.path()
+        &self.directory
     }
 
     /// Removes everything, and tells if that failed.
     pub(super) fn remove(self) -> Result<(), IsolationError> {
-        let path = self.directory.path().to_owned();
-        self.directory.close().map_err(failed("removing", &path))
+        remove(&self.directory).map_err(failed("removing", &self.directory))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = remove(&self.directory); // nobody to tell; the next run tries again
     }
 }
 

@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal};
 
 use super::IsolationError;
 use super::child::VERB;
+use super::starter::Starter;
 use super::wire::{self, ToChild, ToParent};
 
 /// Time for whatever is no question (starting, probing, ending) where nobody said otherwise. A loaded machine
@@ -42,13 +43,15 @@ pub(super) struct Session {
 impl Session {
     /// Starts `executable` as a child named `name`, in `directory`, as `kind`.
     pub(super) fn start(
+        starter: &Starter,
         name: &'static str,
         kind: &'static str,
         executable: &Path,
         directory: &Path,
         step: Duration,
     ) -> Result<Session, IsolationError> {
-        let mut process = Command::new(executable)
+        let mut command = Command::new(executable);
+        command
             .args([VERB, kind])
             .env_clear()
             .envs([("LC_ALL", "C"), ("TZ", "UTC0"), ("RUST_BACKTRACE", "0")])
@@ -58,12 +61,11 @@ impl Session {
             .process_group(0) // a Ctrl-C is for the parent: it ends the children itself
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| IsolationError::Io {
-                what: format!("starting {}", executable.display()),
-                error,
-            })?;
+            .stderr(Stdio::piped());
+        let mut process = starter.start(command).map_err(|error| IsolationError::Io {
+            what: format!("starting {}", executable.display()),
+            error,
+        })?;
         let (to_child, outgoing) = channel::<Vec<u8>>();
         let (incoming, lines) = sync_channel(MAX_WAITING);
         let stderr = Arc::new(Mutex::new(Vec::new()));
