@@ -11,7 +11,7 @@ use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
 use super::{replay, surroundings};
 use crate::judge::gate::{self, Gate};
-use crate::ledger::push::{Channel, ChannelKind, LedgerAppend, Push, examine};
+use crate::ledger::push::{LedgerAppend, Push, examine};
 use crate::ledger::{LedgerRef, Repository};
 use crate::policy::Policy;
 use crate::state::State;
@@ -77,21 +77,7 @@ fn input() -> Result<Vec<u8>, Failure> {
 fn judged(repo: &Repository, push: &Push) -> Answer {
     let policy = policy_in_force(repo);
     let gate = Gate::new(&policy);
-    let mut scan = |channel: &Channel<'_>| {
-        let kind = match channel.kind {
-            ChannelKind::RefName => gate::Channel::RefName,
-            ChannelKind::PushOption => gate::Channel::PushOption,
-            ChannelKind::TagName => gate::Channel::TagName,
-            ChannelKind::TagMessage => gate::Channel::TagMessage,
-            ChannelKind::Identity => gate::Channel::Identity,
-            ChannelKind::Header => gate::Channel::Header,
-            ChannelKind::CommitMessage => gate::Channel::CommitMessage,
-            ChannelKind::Path => gate::Channel::FileName,
-            ChannelKind::File => gate::Channel::File { path: channel.place },
-            ChannelKind::Note => gate::Channel::Note,
-        };
-        gate.scan(channel.place, kind, channel.bytes).reasons().to_vec()
-    };
+    let mut scan = |place: &str, channel: gate::Channel<'_>, bytes: &[u8]| gate.scan(place, channel, bytes);
     let examination = examine(repo, push, &mut scan);
     let mut verdict = examination.verdict;
     let mut entries = 0;

@@ -7,10 +7,10 @@ use super::place::Place;
 use super::writing::LOCK_PATIENCE;
 use super::{replay, surroundings};
 use crate::digest::Digest;
-use crate::ledger::{self, LedgerRef, Repository};
+use crate::ledger::{LedgerRef, Repository, SeenHead};
 use crate::report;
 use crate::verdict::{Code, Verdict};
-use crate::verify::{Head, Options, Report, Step, Verifier};
+use crate::verify::{Options, Report, Step, Verifier};
 
 /// Arguments of `verify`.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let seen = if args.forget { None } else { repo.remembered_head(&ledger)? };
     let options = Options {
         genesis: args.pin,
-        remembered: seen.as_ref().map(|head| Head { leaf: head.leaf, root: head.root, seq: head.seq }),
+        remembered: seen.as_ref().map(|seen| seen.head),
         shallow: conditions.has(Code::Shallow),
     };
     let mut verifier = Verifier::new(options);
@@ -68,18 +68,17 @@ fn remember(
     repo: &Repository,
     ledger: &LedgerRef,
     report: &Report,
-    seen: Option<&ledger::Head>,
+    seen: Option<&SeenHead>,
     forget: bool,
 ) -> Result<Option<std::path::PathBuf>, Failure> {
     let (Some(head), Some(oid), false) = (&report.head, &report.head_commit, forget) else { return Ok(None) };
-    let found = ledger::Head { seq: head.seq, leaf: head.leaf, root: head.root, oid: oid.clone() };
     if let (5, Some(seen)) = (report.exit_code, seen) {
-        return Ok(Some(repo.keep_fork(ledger, seen, &found)?));
+        return Ok(Some(repo.keep_fork(ledger, &seen.head, head)?));
     }
     if report.exit_code == 0 {
         // An auditor's copy may be read-only: what cannot be remembered does not spoil the verdict.
         if let Ok(lock) = repo.lock(LOCK_PATIENCE) {
-            let _ = repo.remember_head(&lock, ledger, &found);
+            let _ = repo.remember_head(&lock, ledger, &SeenHead { head: *head, oid: oid.clone() });
         }
     }
     Ok(None)

@@ -4,7 +4,7 @@
 //! `verify` compares a remembered head with what is there.
 //!
 //! ```text
-//! heads.json     {"heads":{"refs/heads/fix7-ledger/main":{"leaf":…,"oid":…,"root":…,"seq":41}},"version":1}
+//! heads.json     {"heads":{"refs/heads/fix7-ledger/main":{"head":{…},"oid":…}},"version":1}
 //! forks/main-41-<leaf>-<leaf>.json     {"found":{…},"ledger":…,"seen":{…}}     never overwritten
 //! ```
 
@@ -19,27 +19,23 @@ use super::error::{At as _, Error, Result};
 use super::lock::HostLock;
 use super::repository::{LedgerRef, Repository, read_text};
 use crate::canon;
-use crate::digest::Digest;
 use crate::verdict::Code;
+use crate::verify::Head;
 
-/// A head that was verified.
+/// A head that this host verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
-    /// The entry's number.
-    pub seq: u64,
-    /// The digest of its leaf.
-    pub leaf: Digest,
-    /// The Merkle root over all leaves up to it.
-    pub root: Digest,
-    /// Its git object id: a place to look, never an identity.
+pub struct SeenHead {
+    /// The position, its leaf and the root.
+    pub head: Head,
+    /// The commit's git object id: a place to look, never an identity.
     pub oid: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Remembered {
-    heads: BTreeMap<String, Head>,
+    heads: BTreeMap<String, SeenHead>,
     version: u8,
 }
 
@@ -56,7 +52,7 @@ impl Repository {
     ///
     /// # Errors
     /// `MALFORMED` where the file is not one that this program writes: what was remembered is unknown then.
-    pub fn remembered_head(&self, ledger: &LedgerRef) -> Result<Option<Head>> {
+    pub fn remembered_head(&self, ledger: &LedgerRef) -> Result<Option<SeenHead>> {
         Ok(self.remembered()?.heads.remove(ledger.as_str()))
     }
 
@@ -64,9 +60,9 @@ impl Repository {
     ///
     /// # Errors
     /// As [`Repository::remembered_head`], and where the file cannot be written.
-    pub fn remember_head(&self, _lock: &HostLock, ledger: &LedgerRef, head: &Head) -> Result<()> {
+    pub fn remember_head(&self, _lock: &HostLock, ledger: &LedgerRef, head: &SeenHead) -> Result<()> {
         let mut remembered = self.remembered()?;
-        if remembered.heads.get(ledger.as_str()).is_some_and(|known| known.seq >= head.seq) {
+        if remembered.heads.get(ledger.as_str()).is_some_and(|known| known.head.seq >= head.head.seq) {
             return Ok(());
         }
         remembered.heads.insert(ledger.to_string(), head.clone());
@@ -116,10 +112,11 @@ impl Repository {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digest;
 
-    fn head(seq: u64, text: &str) -> Head {
+    fn head(seq: u64, text: &str) -> SeenHead {
         let leaf = Digest::of(text.as_bytes());
-        Head { seq, leaf, root: Digest::of(b"root"), oid: "1".repeat(40) }
+        SeenHead { head: Head { seq, leaf, root: Digest::of(b"root") }, oid: "1".repeat(40) }
     }
 
     #[test]
@@ -131,7 +128,8 @@ mod tests {
             (LedgerRef::named("main").expect("a name"), LedgerRef::named("other").expect("a name"));
         assert_eq!(repository.remembered_head(&main).expect("reads"), None);
         let lock = repository.lock(std::time::Duration::ZERO).expect("free");
-        let remember = |ledger, head: &Head| repository.remember_head(&lock, ledger, head).expect("written");
+        let remember =
+            |ledger, head: &SeenHead| repository.remember_head(&lock, ledger, head).expect("written");
         remember(&main, &head(4, "a"));
         remember(&other, &head(1, "b"));
         remember(&main, &head(3, "c"));
@@ -140,11 +138,11 @@ mod tests {
         assert_eq!(repository.remembered_head(&main).expect("reads"), Some(head(5, "d")));
         assert_eq!(repository.remembered_head(&other).expect("reads"), Some(head(1, "b")));
 
-        let kept = repository.keep_fork(&main, &head(5, "d"), &head(5, "e")).expect("kept");
+        let kept = repository.keep_fork(&main, &head(5, "d").head, &head(5, "e").head).expect("kept");
         let proof = std::fs::read(&kept).expect("there");
-        assert_eq!(repository.keep_fork(&main, &head(5, "d"), &head(5, "e")).expect("kept"), kept);
+        assert_eq!(repository.keep_fork(&main, &head(5, "d").head, &head(5, "e").head).expect("kept"), kept);
         assert_eq!(std::fs::read(&kept).expect("there"), proof);
-        assert!(String::from_utf8_lossy(&proof).contains(&head(5, "e").leaf.to_string()));
+        assert!(String::from_utf8_lossy(&proof).contains(&head(5, "e").head.leaf.to_string()));
 
         std::fs::write(repository.heads_file(), "{}").expect("written");
         assert_eq!(repository.remembered_head(&main).err().map(|e| e.code()), Some(Code::Malformed));

@@ -17,7 +17,7 @@ pub const MAX_NAME_BYTES: usize = 100;
 /// Entries of one ledger: ten times the design size. Stops a walk without end.
 pub const MAX_ENTRIES: usize = 10_000_000;
 /// Bytes that the object database may allocate for one object. Stops delta bases and headers that promise more than is there.
-pub const MAX_ALLOCATION_BYTES: usize = 128 << 20;
+pub const MAX_ALLOCATION_BYTES: usize = 512 << 20;
 /// Packs that may be added by others while a repository is open, before it is opened again.
 pub const SPARE_PACKS: usize = 2048;
 /// Bytes of git's own text files that are read whole (shallow, grafts, a remembered head). Stops a file that fills the memory.
@@ -34,8 +34,8 @@ pub const MAX_OBJECTS_PER_PUSH: usize = 250_000;
 pub const MAX_CHANNELS_PER_PUSH: usize = 1_000_000;
 /// Bytes of other refs' objects in one push that are looked at. Stops many large files.
 pub const MAX_BYTES_PER_PUSH: u64 = 1 << 30;
-/// Bytes of one file of another ref. Larger ones cannot be decided.
-pub const MAX_SCANNED_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of one file of another ref that are read into memory. The policy's own limit is what usually holds.
+pub const MAX_SCANNED_FILE_BYTES: u64 = 256 << 20;
 /// Bytes of one tree of another ref.
 pub const MAX_SCANNED_TREE_BYTES: u64 = 16 << 20;
 /// Directories below one another in other refs. Stops recursion without end.

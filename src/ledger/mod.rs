@@ -30,7 +30,7 @@ mod tree;
 pub use append::{Draft, Render, Step};
 pub use child::{INHERITED, Surroundings};
 pub use error::{Error, Result};
-pub use heads::Head;
+pub use heads::SeenHead;
 pub use hooks::{HookKind, HookState, HookStatus};
 pub use lock::HostLock;
 pub use objects::{Kind, Oid, Reader, parse_oid};

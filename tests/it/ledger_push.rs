@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use fix7_ledger::ledger::push::{ChannelKind, Examination, Push, examine};
+use fix7_ledger::judge::gate::Channel;
+use fix7_ledger::ledger::push::{Examination, Push, examine};
 use fix7_ledger::ledger::{Oid, Repository, parse_oid};
-use fix7_ledger::verdict::{Code, Reason};
+use fix7_ledger::verdict::{Code, Reason, Verdict};
 
 use crate::harness::Scratch;
 use crate::ledger::{REF, append, append_many, main_ledger};
@@ -74,16 +75,33 @@ impl Pair {
     }
 }
 
-type Seen = (ChannelKind, String);
+/// A channel's name and text.
+type Seen = (&'static str, String);
+
+fn name_of(channel: Channel<'_>) -> &'static str {
+    match channel {
+        Channel::File { .. } => "file",
+        Channel::Note => "note",
+        Channel::FileName => "path",
+        Channel::RefName => "ref",
+        Channel::TagName => "tag",
+        Channel::TagMessage => "tag message",
+        Channel::CommitMessage => "message",
+        Channel::Identity => "identity",
+        Channel::Header => "header",
+        other => panic!("{other:?} is not a channel of these pushes"),
+    }
+}
 
 /// A gate that finds the word `certified`, and writes down what it was shown.
 fn gather(repository: &Repository, push: &Push) -> (Examination, Vec<Seen>) {
     let mut seen = Vec::new();
-    let mut gate = |channel: &fix7_ledger::ledger::push::Channel<'_>| {
-        let text = String::from_utf8_lossy(channel.bytes).into_owned();
-        let found = text.contains("certified");
-        seen.push((channel.kind, text));
-        found.then(|| Reason::new(Code::ClaimFound, channel.place)).into_iter().collect()
+    let mut gate = |place: &str, channel: Channel<'_>, bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let mut verdict = Verdict::default();
+        verdict.require(!text.contains("certified"), || Reason::new(Code::ClaimFound, place));
+        seen.push((name_of(channel), text));
+        verdict
     };
     let examination = examine(repository, push, &mut gate);
     (examination, seen)
@@ -93,7 +111,7 @@ fn codes(examination: &Examination) -> Vec<Code> {
     examination.verdict.reasons().iter().map(|r| r.code).collect()
 }
 
-fn of(seen: &[Seen], kind: ChannelKind) -> Vec<&str> {
+fn of<'a>(seen: &'a [Seen], kind: &str) -> Vec<&'a str> {
     seen.iter().filter(|(k, _)| *k == kind).map(|(_, text)| text.as_str()).collect()
 }
 
@@ -155,15 +173,15 @@ fn every_channel_of_a_branch_a_tag_and_a_note_is_shown_once_and_nothing_old_is()
     pair.client(&["notes", "add", "-m", "note text"]);
     let (examination, seen) = pair.push(&["main", "v1", "refs/notes/commits"]);
     assert!(examination.verdict.accepted(), "{:?}", examination.verdict);
-    assert_eq!(of(&seen, ChannelKind::RefName), ["refs/heads/main", "refs/tags/v1", "refs/notes/commits"]);
-    let messages = of(&seen, ChannelKind::CommitMessage);
+    assert_eq!(of(&seen, "ref"), ["refs/heads/main", "refs/tags/v1", "refs/notes/commits"]);
+    let messages = of(&seen, "message");
     assert_eq!(messages.len(), 3);
     assert!(messages.contains(&"new message\n") && messages.contains(&"second message\n"));
-    assert_eq!(of(&seen, ChannelKind::TagName), ["v1"]);
-    assert_eq!(of(&seen, ChannelKind::TagMessage), ["tag message\n"]);
-    assert_eq!(of(&seen, ChannelKind::File), ["new text\n"], "the same content is shown once");
-    assert_eq!(of(&seen, ChannelKind::Note), ["note text\n"]);
-    let mut paths = of(&seen, ChannelKind::Path);
+    assert_eq!(of(&seen, "tag"), ["v1"]);
+    assert_eq!(of(&seen, "tag message"), ["tag message\n"]);
+    assert_eq!(of(&seen, "file"), ["new text\n"], "the same content is shown once");
+    assert_eq!(of(&seen, "note"), ["note text\n"]);
+    let mut paths = of(&seen, "path");
     paths.sort_unstable();
     let noted = pair.client(&["rev-parse", "HEAD"]);
     let mut expected = vec!["docs", "docs", "docs/copy.md", "docs/new.md", &noted];
@@ -272,7 +290,7 @@ fn the_client_sees_the_same_before_it_sends() {
     let (examination, seen) = gather(&pair.client_repository(), &push);
     assert_eq!(codes(&examination), [Code::ClaimFound]);
     assert_eq!(examination.appends[0].entries, [new]);
-    assert_eq!(of(&seen, ChannelKind::CommitMessage), ["message\n"]);
+    assert_eq!(of(&seen, "message"), ["message\n"]);
 
     let unknown = "1".repeat(40);
     let push =

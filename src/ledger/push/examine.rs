@@ -7,10 +7,10 @@ use super::super::error::Result;
 use super::super::limits::MAX_ENTRIES_PER_PUSH;
 use super::super::objects::{Oid, Reader};
 use super::super::repository::{LedgerRef, Repository};
-use super::channel::ChannelKind;
 use super::new_commits::Known;
-use super::scan::{Gate, Scanner};
+use super::scan::{Contents, Gate, Scanner};
 use super::{Place, Push, Side, Update};
+use crate::judge::gate::Channel;
 use crate::verdict::{Code, Reason, Verdict};
 
 /// New entries of one ledger.
@@ -60,7 +60,7 @@ pub fn examine<'g>(repository: &Repository, push: &Push, gate: &'g mut Gate<'g>)
     let mut scanner = Scanner::new(&reader, gate);
     let mut appends = Vec::new();
     for option in &push.options {
-        scanner.channel(ChannelKind::PushOption, "push option", option.as_bytes());
+        scanner.channel(Channel::PushOption, "push option", option.as_bytes());
     }
     let tips = match known_tips(repository, push) {
         Ok(tips) => tips,
@@ -136,7 +136,7 @@ fn ledger_update(
 
 fn other_update(scanner: &mut Scanner<'_, '_>, known: &mut Known<'_>, update: &Update) -> Result<()> {
     let name = &update.reference;
-    let file = match update.place() {
+    let contents = match update.place() {
         Place::Ledger(_) => return Ok(()),
         // Taking such a ref away is what anybody should be able to do.
         Place::NotALedger | Place::Replace if update.new.is_none() => return Ok(()),
@@ -152,10 +152,10 @@ fn other_update(scanner: &mut Scanner<'_, '_>, known: &mut Known<'_>, update: &U
             scanner.refuse(Reason::new(Code::RefForbidden, name.escape_default()));
             return Ok(());
         }
-        Place::Notes => ChannelKind::Note,
-        Place::Other => ChannelKind::File,
+        Place::Notes => Contents::Notes,
+        Place::Other => Contents::Files,
     };
     let Some(new) = update.new else { return Ok(()) };
-    scanner.channel(ChannelKind::RefName, name, name.as_bytes());
-    scanner.target(known, name, new, file)
+    scanner.channel(Channel::RefName, name, name.as_bytes());
+    scanner.target(known, name, new, contents)
 }

@@ -8,13 +8,12 @@
 //! pre-receive  <old oid> SP <new oid> SP <ref> LF            zeros: there is none
 //! ```
 
-mod channel;
 mod examine;
 mod new_commits;
 mod scan;
 
-pub use channel::{Channel, ChannelKind};
 pub use examine::{Examination, LedgerAppend, Scanned, examine};
+pub use scan::Gate;
 
 use super::error::{Error, Result};
 use super::limits::{MAX_HOOK_LINE_BYTES, MAX_REFS_PER_PUSH};

@@ -7,13 +7,22 @@ use super::super::error::{Error, Result};
 use super::super::limits::*;
 use super::super::objects::{Kind, Oid, Reader, parse_oid};
 use super::super::tree;
-use super::channel::{Channel, ChannelKind};
 use super::examine::Scanned;
 use super::new_commits::{Known, NewCommit};
+use crate::judge::gate::Channel;
 use crate::verdict::{Code, Reason, Verdict};
 
-/// The claim gate, as the caller gives it.
-pub(super) type Gate<'g> = dyn FnMut(&Channel<'_>) -> Vec<Reason> + 'g;
+/// The claim gate, as the caller gives it: where a text stands, what kind of text it is, and the text.
+pub type Gate<'g> = dyn FnMut(&str, Channel<'_>, &[u8]) -> Verdict + 'g;
+
+/// What the files of a ref are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Contents {
+    /// Files.
+    Files,
+    /// Notes about objects, with the objects' ids as names.
+    Notes,
+}
 
 /// One examination's scanner.
 pub(super) struct Scanner<'r, 'g> {
@@ -21,7 +30,7 @@ pub(super) struct Scanner<'r, 'g> {
     gate: &'g mut Gate<'g>,
     pub(super) verdict: Verdict,
     pub(super) scanned: Scanned,
-    files: HashSet<(Oid, ChannelKind)>,
+    files: HashSet<(Oid, Contents)>,
     trees: HashSet<(Oid, String)>,
 }
 
@@ -38,19 +47,19 @@ impl<'r, 'g> Scanner<'r, 'g> {
         }
     }
 
-    pub(super) fn channel(&mut self, kind: ChannelKind, place: &str, bytes: &[u8]) {
-        let reasons = (self.gate)(&Channel { kind, place, bytes });
+    pub(super) fn channel(&mut self, channel: Channel<'_>, place: &str, bytes: &[u8]) {
+        let verdict = (self.gate)(place, channel, bytes);
         self.scanned.channels += 1;
-        reasons.into_iter().for_each(|reason| self.refuse(reason));
+        verdict.reasons().iter().for_each(|reason| self.refuse(reason.clone()));
     }
 
-    /// Everything new below a ref's new target. `file`: what the ref's files are called.
+    /// Everything new below a ref's new target.
     pub(super) fn target(
         &mut self,
         known: &mut Known<'_>,
         reference: &str,
         id: Oid,
-        file: ChannelKind,
+        contents: Contents,
     ) -> Result<()> {
         let mut id = id;
         for _ in 0..=MAX_TAG_DEPTH {
@@ -66,10 +75,10 @@ impl<'r, 'g> Scanner<'r, 'g> {
             };
             match kind {
                 Kind::Commit => {
-                    return known.each_new(id, &mut |commit| self.commit(reference, commit, file));
+                    return known.each_new(id, &mut |commit| self.commit(reference, commit, contents));
                 }
-                Kind::Tree => return self.tree(reference, id, "", &[], file, 0),
-                Kind::Blob => return self.file(reference, id, file),
+                Kind::Tree => return self.tree(reference, id, "", &[], contents, 0),
+                Kind::Blob => return self.file(reference, "", id, contents),
                 Kind::Tag => id = self.tag(reference, id)?,
             }
         }
@@ -87,16 +96,16 @@ impl<'r, 'g> Scanner<'r, 'g> {
         for line in headers(&bytes) {
             match line {
                 l if l.starts_with(b"object ") || l.starts_with(b"type ") => {}
-                l if l.starts_with(b"tag ") => self.channel(ChannelKind::TagName, &place, &l[4..]),
-                l if l.starts_with(b"tagger ") => self.channel(ChannelKind::Identity, &place, &l[7..]),
-                l => self.channel(ChannelKind::Header, &place, l),
+                l if l.starts_with(b"tag ") => self.channel(Channel::TagName, &place, &l[4..]),
+                l if l.starts_with(b"tagger ") => self.channel(Channel::Identity, &place, &l[7..]),
+                l => self.channel(Channel::Header, &place, l),
             }
         }
-        self.channel(ChannelKind::TagMessage, &place, message(&bytes));
+        self.channel(Channel::TagMessage, &place, message(&bytes));
         Ok(target)
     }
 
-    fn commit(&mut self, reference: &str, commit: &NewCommit, file: ChannelKind) -> Result<()> {
+    fn commit(&mut self, reference: &str, commit: &NewCommit, contents: Contents) -> Result<()> {
         self.scanned.commits += 1;
         self.spend(commit.bytes.len() as u64)?;
         let place = format!("{} commit {}", reference.escape_default(), commit.id);
@@ -108,7 +117,7 @@ impl<'r, 'g> Scanner<'r, 'g> {
         for line in headers(&commit.bytes) {
             let identity = line.strip_prefix(b"author ").or(line.strip_prefix(b"committer "));
             match identity {
-                Some(identity) => self.channel(ChannelKind::Identity, &place, identity),
+                Some(identity) => self.channel(Channel::Identity, &place, identity),
                 None if line.starts_with(b"tree ") || line.starts_with(b"parent ") => {}
                 None => {
                     other.extend_from_slice(line);
@@ -117,15 +126,15 @@ impl<'r, 'g> Scanner<'r, 'g> {
             }
         }
         if !other.is_empty() {
-            self.channel(ChannelKind::Header, &place, &other);
+            self.channel(Channel::Header, &place, &other);
         }
-        self.channel(ChannelKind::CommitMessage, &place, text);
+        self.channel(Channel::CommitMessage, &place, text);
         let links = links(&commit.id, &commit.bytes)?;
         let mut before = Vec::new();
         for parent in &links.parents {
             before.push(self.tree_of(parent)?);
         }
-        self.tree(reference, links.tree, "", &before, file, 0)
+        self.tree(reference, links.tree, "", &before, contents, 0)
     }
 
     fn tree_of(&self, commit: &Oid) -> Result<Oid> {
@@ -141,7 +150,7 @@ impl<'r, 'g> Scanner<'r, 'g> {
         id: Oid,
         path: &str,
         before: &[Oid],
-        file: ChannelKind,
+        contents: Contents,
         depth: usize,
     ) -> Result<()> {
         if before.contains(&id) || !self.trees.insert((id, path.to_owned())) {
@@ -172,27 +181,31 @@ impl<'r, 'g> Scanner<'r, 'g> {
             if std::str::from_utf8(line.name).is_err() {
                 self.refuse(Reason::new(Code::Undecidable, &place).found("a name that is not UTF-8"));
             }
-            self.channel(ChannelKind::Path, &place, path.as_bytes());
+            self.channel(Channel::FileName, &place, path.as_bytes());
             if line.is_submodule() {
                 continue; // names a commit of another repository: nothing of it is pushed
             } else if line.is_directory() {
                 let before: Vec<Oid> = earlier.iter().filter(|l| l.is_directory()).map(|l| l.id).collect();
-                self.tree(reference, line.id, &format!("{path}/"), &before, file, depth + 1)?;
+                self.tree(reference, line.id, &format!("{path}/"), &before, contents, depth + 1)?;
             } else {
-                self.file(&place, line.id, file)?;
+                self.file(&place, &path, line.id, contents)?;
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, place: &str, id: Oid, kind: ChannelKind) -> Result<()> {
-        if !self.files.insert((id, kind)) {
+    fn file(&mut self, place: &str, path: &str, id: Oid, contents: Contents) -> Result<()> {
+        if !self.files.insert((id, contents)) {
             return Ok(());
         }
         self.scanned.files += 1;
         let mut bytes = Vec::new();
         self.take(id, &mut bytes, MAX_SCANNED_FILE_BYTES)?;
-        self.channel(kind, place, &bytes);
+        let channel = match contents {
+            Contents::Files => Channel::File { path },
+            Contents::Notes => Channel::Note,
+        };
+        self.channel(channel, place, &bytes);
         Ok(())
     }
 
