@@ -8,8 +8,9 @@
 //! Settle       recover, checkpoint, close: what the engine is, journal mode, integrity
 //! Digest       row digest by a reader per thread
 //! Read         row digest through one ordinary connection that could write
-//! Inside       BEGIN, the change, row digest from inside, ROLLBACK
+//! Inside       BEGIN, the change as if at another moment, row digest from inside, ROLLBACK
 //! Commit       a script to its end and COMMIT, checkpoint, close
+//! Try          one migration of a survey
 //! Check        integrity_check and foreign_key_check
 //! Compare      what differs between two files
 //! ```
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use super::engine::{self, Failure, FailureKind, Guard, Identity, Report, Script};
 use super::rows;
+use super::survey::{self, Row, Trial};
 use crate::digest::Digest;
 use crate::evidence::difference::Differences;
 
@@ -50,6 +52,8 @@ pub enum Question {
     Inside(Run),
     /// Run a script and commit it.
     Commit(Run),
+    /// Try one migration of a survey.
+    Try(Trial),
     /// Run SQLite's own checks.
     Check {
         /// The database.
@@ -77,6 +81,8 @@ pub struct Run {
     pub transaction: bool,
     /// `PRAGMA foreign_keys`.
     pub foreign_keys: bool,
+    /// As if it were another moment: for the application that only shows whether the clock matters.
+    pub shifted: bool,
     /// Longest time, in milliseconds.
     pub limit_ms: u64,
 }
@@ -92,6 +98,8 @@ pub enum Answer {
     Inside(Inside),
     /// To [`Question::Commit`].
     Committed(Committed),
+    /// To [`Question::Try`].
+    Tried(Row),
     /// To [`Question::Check`].
     Checked(Checked),
     /// To [`Question::Compare`].
@@ -159,6 +167,7 @@ pub fn answer(question: Question) -> Answer {
         Question::Read { path } => read(&path).map(Answer::Rows),
         Question::Inside(run) => inside(&run).map(Answer::Inside),
         Question::Commit(run) => commit(&run).map(Answer::Committed),
+        Question::Try(trial) => survey::perform(&trial).map(Answer::Tried),
         Question::Check { path } => check(&path).map(Answer::Checked),
         Question::Compare { before, after, limit } => compare(&before, &after, limit).map(Answer::Compared),
     };
@@ -171,7 +180,7 @@ fn outside(error: &rusqlite::Error) -> Failure {
 }
 
 /// A reader's failure, without the paths and the SQL that its own text has.
-fn of_rows(error: &rows::RowsError) -> Failure {
+pub(super) fn of_rows(error: &rows::RowsError) -> Failure {
     use rows::RowsError;
     let (code, kind, text) = match error {
         RowsError::Malformed(_) => {
@@ -193,12 +202,12 @@ fn of_rows(error: &rows::RowsError) -> Failure {
     Failure { statement: 0, code, kind, text }
 }
 
-fn open(path: &Path, foreign_keys: bool) -> Result<Connection, Failure> {
+pub(super) fn open(path: &Path, foreign_keys: bool) -> Result<Connection, Failure> {
     engine::open(path, foreign_keys).map_err(|e| outside(&e))
 }
 
 /// Moves the WAL into the main file and closes the last connection, so that no side file is left.
-fn close(connection: Connection) -> Result<(), Failure> {
+pub(super) fn close(connection: Connection) -> Result<(), Failure> {
     let clean = engine::checkpoint(&connection).map_err(|e| outside(&e))?;
     connection.close().map_err(|(_, e)| outside(&e))?;
     if clean {
@@ -235,15 +244,18 @@ fn read(path: &Path) -> Result<Digest, Failure> {
 }
 
 /// Opens for a script: guarded, with a deadline.
-fn guarded(run: &Run) -> Result<(Connection, Guard), Failure> {
+pub(super) fn guarded(run: &Run) -> Result<(Connection, Guard), Failure> {
     let mut connection = open(&run.path, run.foreign_keys)?;
+    if run.shifted {
+        engine::shift(&connection).map_err(|e| outside(&e))?;
+    }
     let deadline = Instant::now() + Duration::from_millis(run.limit_ms);
     let guard = Guard::set(&mut connection, run.transaction, deadline).map_err(|e| outside(&e))?;
     Ok((connection, guard))
 }
 
 fn inside(run: &Run) -> Result<Inside, Failure> {
-    let (connection, guard) = guarded(&Run { transaction: true, ..run.clone() })?;
+    let (connection, guard) = guarded(&Run { transaction: true, shifted: true, ..run.clone() })?;
     guard.own(&connection, "BEGIN IMMEDIATE").map_err(|e| outside(&e))?;
     let report = Script { sql: &run.sql, wrapped: true }.run(&connection, &guard);
     let commit_attempts = guard.commit_attempts();

@@ -1,6 +1,6 @@
 //! Every test that goes through the binary or across modules: one crate, one file a topic.
-
 mod architecture;
+mod corpus;
 mod harness;
 mod key;
 mod hooks;

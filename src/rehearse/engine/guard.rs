@@ -64,6 +64,27 @@ const MAY_ASK: &[&str] = &[
 /// Functions that reach out of the database.
 const FORBIDDEN_FUNCTIONS: &[&str] = &["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"];
 
+/// Functions whose result may depend on the clock or on chance.
+const CHANCE: &[&str] = &[
+    "changes",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "date",
+    "datetime",
+    "julianday",
+    "last_insert_rowid",
+    "random",
+    "randomblob",
+    "sqlite_source_id",
+    "sqlite_version",
+    "strftime",
+    "time",
+    "timediff",
+    "total_changes",
+    "unixepoch",
+];
+
 /// The state that hooks and the script runner share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -75,6 +96,8 @@ struct Shared {
     vacuum: AtomicBool,
     /// Commits that were asked for and refused.
     commit_attempts: AtomicU64,
+    /// A function was used whose result may differ from one time to the next.
+    chance: AtomicBool,
     /// The first thing that was refused.
     denied: Mutex<Option<String>>,
 }
@@ -144,6 +167,11 @@ impl Guard {
         self.0.commit_attempts.load(Ordering::SeqCst)
     }
 
+    /// Whether the script used a function whose result may differ from one time to the next.
+    pub fn left_to_chance(&self) -> bool {
+        self.0.chance.load(Ordering::SeqCst)
+    }
+
     /// What was refused first, if anything was.
     pub fn denied(&self) -> Option<String> {
         self.0.denied.lock().ok().and_then(|denied| denied.clone())
@@ -175,10 +203,13 @@ impl Shared {
                     || (pragma_value.is_none() && MAY_ASK.contains(&name.as_str()));
                 (!listed).then(|| format!("PRAGMA {name}"))
             }
-            AuthAction::Function { function_name } => FORBIDDEN_FUNCTIONS
-                .iter()
-                .any(|name| function_name.eq_ignore_ascii_case(name))
-                .then(|| format!("{}()", function_name.to_ascii_lowercase())),
+            AuthAction::Function { function_name } => {
+                let name = function_name.to_ascii_lowercase();
+                if CHANCE.contains(&name.as_str()) {
+                    self.chance.store(true, Ordering::SeqCst);
+                }
+                FORBIDDEN_FUNCTIONS.contains(&name.as_str()).then(|| format!("{name}()"))
+            }
             AuthAction::Unknown { .. } => Some("an action unknown to this program".to_owned()),
             _ => None,
         };

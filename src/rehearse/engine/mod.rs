@@ -8,9 +8,11 @@
 //! open      no URI, no symlinks, no create · DEFENSIVE on · TRUSTED_SCHEMA off · foreign_keys as the plan says
 //! guard     authorizer: transaction verbs, ATTACH, DETACH, pragmas that are not listed, load_extension
 //!           SQLITE_LIMIT_ATTACHED 0 · commit hook that refuses · progress handler with a deadline
+//! clock     the same functions at another moment, for the one application that is compared and thrown away
 //! script    prepare, run to the end, look at autocommit; then the next statement, from the prepare tail
 //! ```
 
+mod clock;
 mod guard;
 mod script;
 mod words;
@@ -23,9 +25,10 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 
+pub use clock::shift;
 pub use guard::Guard;
 pub use script::{Failure, FailureKind, MAX_STATEMENTS, Report, Script};
-pub use words::{first_word, said};
+pub use words::{brings_its_own_transaction, first_word, said, statements};
 
 use crate::digest::{Digest, Hasher};
 

@@ -72,7 +72,12 @@ pub enum FailureKind {
 impl Failure {
     /// Makes a failure of an error of SQLite's at statement number `statement`.
     pub fn of(error: &rusqlite::Error, statement: u64) -> Failure {
-        let said = said(error);
+        Failure::met(error, statement, false)
+    }
+
+    /// Makes a failure of an error that came while statement number `statement` was compiled, or ran.
+    fn met(error: &rusqlite::Error, statement: u64, compiling: bool) -> Failure {
+        let said = said(error, compiling);
         let lacks = said.compiling
             && ["no such function: ", "no such collation sequence: ", "no such module: "]
                 .iter()
@@ -110,7 +115,7 @@ impl Script<'_> {
             let number = report.statements + 1;
             let step = match batch.next() {
                 Ok(None) => break,
-                Err(error) => Err(error),
+                Err(error) => Err((error, true)),
                 Ok(Some(mut statement)) => {
                     let text = statement.expanded_sql().unwrap_or_default();
                     texts.framed(text.as_bytes());
@@ -118,11 +123,11 @@ impl Script<'_> {
                     guard.vacuum(!self.wrapped && first_word(&text) == "VACUUM");
                     let done = run_to_end(&mut statement);
                     guard.vacuum(false);
-                    done
+                    done.map_err(|error| (error, false))
                 }
             };
-            if let Err(error) = step {
-                report.failure = Some(named(Failure::of(&error, number), guard));
+            if let Err((error, compiling)) = step {
+                report.failure = Some(named(Failure::met(&error, number, compiling), guard));
             }
             if self.wrapped && connection.is_autocommit() {
                 // `INSERT OR ROLLBACK` or `RAISE(ROLLBACK)`: the next statement would commit by itself.

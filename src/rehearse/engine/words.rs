@@ -43,6 +43,7 @@ const NAMES_ONLY: &[&str] = &[
     "no such collation sequence: ",
     "no such module: ",
     "datatype mismatch",
+    "duplicate column name: ",
     "Safety level may not be changed inside a transaction",
     "attempt to write a readonly database",
 ];
@@ -50,8 +51,9 @@ const NAMES_ONLY: &[&str] = &[
 /// Longest message kept, in bytes: a CHECK constraint's text may be as long as its author liked.
 const MESSAGE_BYTES: usize = 400;
 
-/// The words of `error` that may be kept.
-pub fn said(error: &Error) -> Said {
+/// The words of `error` that may be kept. While a statement is `compiling` no row is read: the engine then
+/// speaks of the statement's text and the schema alone.
+pub fn said(error: &Error, compiling: bool) -> Said {
     match error {
         Error::SqlInputError { error, msg, .. } => {
             Said { code: error.extended_code, text: cut(msg), compiling: true }
@@ -60,14 +62,17 @@ pub fn said(error: &Error) -> Said {
             let code = error.extended_code;
             let general = rusqlite::ffi::code_to_str(code).to_owned();
             let text = match message {
+                // A foreign key's action is a trigger inside.
+                Some(message) if message == "FOREIGN KEY constraint failed" => cut(message),
                 // A trigger's message is an expression: it may be a row.
                 _ if code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER => {
                     "a trigger refused the row".to_owned()
                 }
+                Some(message) if compiling => cut(message),
                 Some(message) if NAMES_ONLY.iter().any(|names| message.starts_with(names)) => cut(message),
                 _ => general,
             };
-            Said { code, text, compiling: false }
+            Said { code, text, compiling }
         }
         _ => {
             Said { code: 1, text: "the statement cannot be run by this program".to_owned(), compiling: false }
@@ -97,9 +102,83 @@ pub fn first_word(sql: &str) -> String {
 }
 
 fn past_comments(sql: &str) -> &str {
+    let mut rest = past_blanks(sql);
+    while let Some(more) = rest.strip_prefix([';', '\u{feff}']) {
+        rest = past_blanks(more);
+    }
+    rest
+}
+
+/// The statements of a script, as they stand, one after the other.
+///
+/// SQLite's own tail decides where a statement ends wherever one is run to its end; this cut is for looking
+/// at a script, and for going on behind a statement that SQLite does not understand.
+pub fn statements(sql: &str) -> impl Iterator<Item = &str> {
+    let mut rest = sql;
+    std::iter::from_fn(move || {
+        let statement = past_comments(rest);
+        rest = past_statement(statement);
+        (!statement.is_empty()).then(|| &statement[..statement.len() - rest.len()])
+    })
+}
+
+/// Whether a script has statements that cannot run inside somebody else's transaction: transaction verbs
+/// of its own, or VACUUM.
+///
+/// ```
+/// use fix7_ledger::rehearse::engine::brings_its_own_transaction;
+/// assert!(brings_its_own_transaction("CREATE TABLE t(a); VACUUM;"));
+/// assert!(!brings_its_own_transaction("CREATE TRIGGER g AFTER INSERT ON t BEGIN
+///     UPDATE t SET a = CASE a WHEN 1 THEN 2 END; SELECT ';'; END; -- commit;"));
+/// ```
+pub fn brings_its_own_transaction(sql: &str) -> bool {
+    let own = |statement| {
+        matches!(first_word(statement).as_str(), "BEGIN" | "COMMIT" | "END" | "ROLLBACK" | "VACUUM")
+    };
+    statements(sql).any(own)
+}
+
+/// What stands after the statement at the beginning of `sql`. A trigger ends with `END`, not with its
+/// first semicolon.
+fn past_statement(sql: &str) -> &str {
+    let mut words = Vec::new();
+    let mut rest = sql;
+    while !rest.is_empty() {
+        rest = past_blanks(rest);
+        let Some(first) = rest.chars().next() else { break };
+        let quoted = match first {
+            '\'' | '"' | '`' => Some(first),
+            '[' => Some(']'),
+            _ => None,
+        };
+        if let Some(quote) = quoted {
+            // A doubled quote is two quoted texts side by side, for this purpose.
+            rest = rest[1..].find(quote).map_or("", |end| &rest[end + 2..]);
+        } else if first.is_ascii_alphabetic() || first == '_' {
+            let word = first_word(rest);
+            rest = &rest[word.len().max(1)..];
+            words.push(word);
+        } else {
+            rest = &rest[first.len_utf8()..];
+            let in_trigger =
+                words.first().is_some_and(|w| w == "CREATE") && words.iter().take(3).any(|w| w == "TRIGGER");
+            if first == ';' {
+                // `; END ;` ends a trigger; `CASE … END;` in its body does not.
+                if !in_trigger || words.ends_with(&[";".to_owned(), "END".to_owned()]) {
+                    return rest;
+                }
+                words.push(";".to_owned());
+            }
+        }
+    }
+    ""
+}
+
+/// Past white space and comments, but no semicolons.
+fn past_blanks(sql: &str) -> &str {
     let mut rest = sql;
     loop {
-        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ';' || c == '\u{feff}');
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace());
         rest = if let Some(line) = rest.strip_prefix("--") {
             line.find('\n').map_or("", |end| &line[end + 1..])
         } else if let Some(block) = rest.strip_prefix("/*") {
@@ -122,7 +201,8 @@ mod tests {
         for statement in first {
             connection.execute_batch(statement).expect("the statements before the last succeed");
         }
-        said(&connection.execute_batch(last).expect_err("the last statement fails"))
+        let compiling = connection.prepare(last).is_err();
+        said(&connection.execute_batch(last).expect_err("the last statement fails"), compiling)
     }
 
     #[test]

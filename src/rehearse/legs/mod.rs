@@ -199,6 +199,7 @@ impl<'r, 'a> Legs<'r, 'a> {
             sql: sql.to_owned(),
             transaction: self.plan.settings.transaction,
             foreign_keys: self.plan.settings.foreign_keys,
+            shifted: false,
             limit_ms: u64::try_from(self.room.limit.as_millis()).unwrap_or(u64::MAX),
         }
     }
