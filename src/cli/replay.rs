@@ -169,8 +169,7 @@ pub(super) fn packet(files: &EntryFiles) -> (Files, Verdict) {
 
 /// The facts that grants and blockers are compared with.
 pub(super) fn facts(files: &Files) -> Result<PacketFacts, Verdict> {
-    let unreadable = || Reason::new(Code::FileMissing, "packet").found("its facts could not be read");
-    judge::packet_facts(files).ok_or_else(|| unreadable().into())
+    judge::packet_facts(files)
 }
 
 /// The ledger's id.

@@ -17,4 +17,6 @@ pub mod secret;
 pub mod specimen;
 pub mod validator;
 
-pub use packet::{facts, judge, packet_facts};
+/// The one state of production: no verdict of this module changes it.
+pub use crate::policy::HOLD;
+pub use packet::{Judge, facts, judge, packet_facts};

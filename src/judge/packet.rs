@@ -11,25 +11,124 @@
 //! claims     the gate, with the statement's mentions              CLAIM_FOUND UNDECIDABLE
 //! ```
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 
 use super::derive::{self, compare};
-use super::{probes, request, validator};
+use super::gate::{Channel, Gate};
+use super::{probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::{BlockerMap, BlockerState, CLONE_LEG, LegState, NeedState, ROLLBACK_BLOCKER};
-use crate::evidence::{Facts, Plan};
+use crate::evidence::{Facts, Plan, TargetLock};
 use crate::packet::document::FinalStatus;
 use crate::packet::{
     BLOCKERS, DERIVED, EXECUTION, FACTS, Files, LOCK, MANIFEST, PLAN_FOLDER, ROLLBACK, TREE, manifest,
 };
 use crate::policy::Policy;
 use crate::state::{BlockerFacts, PacketFacts, State};
-use crate::statement::{Claim, Outcome, PACKET_DIR, Statement};
+use crate::statement::{Claim, Mention, Outcome, PACKET_DIR, POLICY_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
-/// Everything that speaks against a packet. `state` is the ledger's before the entry, `statement` the entry's own:
-/// without them, what needs them is not looked at, and whoever calls must not report it as held.
+/// A judge of packets and statements under one policy: whatever can be made ready once is.
+///
+/// It has no state of its own: one value serves any number of threads.
+pub struct Judge {
+    policy: Policy,
+    gate: Gate,
+}
+
+impl Judge {
+    /// Makes the judge of a policy.
+    pub fn new(policy: &Policy) -> Judge {
+        Judge { policy: policy.clone(), gate: Gate::new(policy) }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Everything that speaks against a packet and needs no ledger. `statement` is the entry's own: without it,
+    /// what needs it is not looked at, and whoever calls must not report it as held.
+    pub fn packet(&self, statement: Option<&Statement>, files: &Files) -> Verdict {
+        let policy = &self.policy;
+        let mut verdict = presence(policy, files);
+        verdict.merge(manifest::check(files));
+        let claims = self.gate.scan_packet(files, mentions(statement));
+        let secrets = secrets(files);
+        // What was looked through here need not be looked through again by the leak check of the derivation: unless
+        // the statement lets something stand in an output, which that check does not know.
+        let outputs_mentioned = mentions(statement).iter().any(|m| !m.file.starts_with(PLAN_FOLDER));
+        let clean = claims.accepted() && secrets.accepted() && !outputs_mentioned;
+        if let Some(statement) = statement {
+            verdict.merge(subjects(statement, files));
+        }
+        verdict.merge(selftest(policy));
+        match facts(files) {
+            Err(faults) => verdict.merge(faults),
+            Ok(facts) => {
+                verdict.merge(request::plan_verdict(policy, &facts.plan.files));
+                verdict.merge(closings(&facts.plan.blockers));
+                verdict.merge(self.derived(&facts, statement, files, clean));
+            }
+        }
+        verdict.merge(secrets);
+        verdict.merge(claims);
+        verdict
+    }
+
+    /// The claim gate over a statement, and over the files of an entry that has no packet (a genesis' policy).
+    pub fn statement(&self, statement: &Statement, other_files: &BTreeMap<String, Vec<u8>>) -> Verdict {
+        let mut verdict = self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes());
+        for (path, bytes) in other_files {
+            // A policy lists what is refused, and is read by its own strict reader: nothing else may stand in it.
+            if path != POLICY_FILE {
+                verdict.merge(self.gate.scan(path, Channel::PacketFile { path }, bytes));
+            }
+        }
+        verdict
+    }
+
+    /// What the facts imply, against what is there and what is claimed.
+    fn derived(&self, facts: &Facts, statement: Option<&Statement>, files: &Files, clean: bool) -> Verdict {
+        let policy = &self.policy;
+        let derived = match derive::derive(facts, policy, (!clean).then_some(&self.gate)) {
+            Ok(derived) => derived,
+            Err(e) => return Reason::new(Code::NotDerived, e.path).found(e).into(),
+        };
+        let mut verdict = derived.judgement.verdict();
+        // Evidence that is refused has no control and fewer bad inputs: its own reasons say enough.
+        if derived.judgement.accepted() {
+            verdict.merge(probes::faults(&derived.probes, policy.probes()));
+        }
+        verdict.merge(compared(&derived.files, files));
+        verdict.merge(ready(derived.status, verdict.accepted()));
+        if let Some(statement) = statement {
+            verdict.merge(claimed(statement, derived.status));
+        }
+        verdict
+    }
+
+    /// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement
+    /// names, and the blocker map.
+    pub fn continuity(&self, state: &State, statement: Option<&Statement>, files: &Files) -> Verdict {
+        let mut verdict = in_force(&self.policy, state);
+        let (expected, found) =
+            (state.ledger().map(|ledger| ledger.id), statement.and_then(Statement::ledger));
+        if let (Some(expected), Some(found)) = (expected, found) {
+            verdict.require(expected == *found, || {
+                Reason::new(Code::WrongLedger, "statement: ledger").values(expected, found)
+            });
+        }
+        verdict.merge(continued(state, files));
+        verdict
+    }
+}
+
+/// Everything that speaks against a packet, for a single use. `state` is the ledger's before the entry, `statement`
+/// the entry's own: without them, what needs them is not looked at, and whoever calls must not report it as held.
 ///
 /// ```
 /// use fix7_ledger::judge::{self, derive, specimen};
@@ -48,37 +147,10 @@ pub fn judge(
     statement: Option<&Statement>,
     files: &Files,
 ) -> Verdict {
-    let mut verdict = presence(policy, files);
-    verdict.merge(manifest::check(files));
-    match facts(files) {
-        Err(reasons) => reasons.into_iter().for_each(|reason| verdict.push(reason)),
-        Ok(facts) => {
-            verdict.merge(selftest(policy));
-            verdict.merge(request::plan_verdict(policy, &facts.plan.files));
-            verdict.merge(closings(&facts.plan.blockers));
-            match derive::derive(&facts, policy) {
-                Err(e) => verdict.push(Reason::new(Code::NotDerived, e.path).found(e)),
-                Ok(derived) => {
-                    verdict.merge(derived.judgement.verdict());
-                    // Evidence that is refused has no control and fewer bad inputs: its own reasons say enough.
-                    if derived.judgement.accepted() {
-                        verdict.merge(probes::faults(&derived.probes, policy.probes()));
-                    }
-                    verdict.merge(compared(&derived.files, files));
-                    verdict.merge(ready(derived.status, verdict.accepted()));
-                    if let Some(statement) = statement {
-                        verdict.merge(claimed(statement, derived.status));
-                    }
-                }
-            }
-        }
-    }
+    let judge = Judge::new(policy);
+    let mut verdict = judge.packet(statement, files);
     if let Some(state) = state {
-        verdict.merge(in_force(policy, state));
-        verdict.merge(continued(state, files));
-    }
-    if let Some(statement) = statement {
-        verdict.merge(subjects(statement, files));
+        verdict.merge(judge.continuity(state, statement, files));
     }
     verdict
 }
@@ -87,36 +159,37 @@ pub fn judge(
 ///
 /// # Errors
 /// The reasons: a file that is missing or not what its type says, a fault of the plan.
-pub fn facts(files: &Files) -> Result<Facts, Vec<Reason>> {
+pub fn facts(files: &Files) -> Result<Facts, Verdict> {
     let (lock, execution, rollback) = (read(files, LOCK), read(files, EXECUTION), read(files, ROLLBACK));
     let plan = Plan::parse(files.plan());
     match (lock, execution, rollback, plan) {
         (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts { lock, execution, rollback, plan }),
         (lock, execution, rollback, plan) => {
-            let mut reasons: Vec<Reason> =
-                [lock.err(), execution.err(), rollback.err()].into_iter().flatten().collect();
-            reasons.extend(plan.err().into_iter().flatten());
-            Err(reasons)
+            let mut verdict = Verdict::default();
+            let files = [lock.err(), execution.err(), rollback.err()].into_iter().flatten();
+            files.chain(plan.err().into_iter().flatten()).for_each(|reason| verdict.push(reason));
+            Err(verdict)
         }
     }
 }
 
-/// What the ledger's own rules need to know of a packet; none where it has no readable facts.
-pub fn packet_facts(files: &Files) -> Option<PacketFacts> {
-    let facts = facts(files).ok()?;
-    let blockers = files.get(BLOCKERS).and_then(|bytes| {
-        let map: BlockerMap = canon::from_slice(bytes).ok()?;
-        let open =
-            map.blockers.iter().filter(|b| b.state == BlockerState::Open).map(|b| b.id.clone()).collect();
-        Some(BlockerFacts { map: Digest::of(bytes), previous: map.prev, open })
-    });
-    Some(PacketFacts {
-        source: facts.lock.source.set,
-        plan: facts.lock.plan,
-        executable: facts.lock.executable,
-        packet_tree: manifest::tree_digest(files.get(MANIFEST)?),
-        policy: facts.lock.policy,
-        blockers,
+/// What the ledger's own rules need to know of a packet.
+///
+/// # Errors
+/// The reasons: a file that is missing or not what its type says.
+pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
+    let lock: TargetLock = read(files, LOCK)?;
+    let map: BlockerMap = read(files, BLOCKERS)?;
+    let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
+    let open = map.blockers.iter().filter(|b| b.state == BlockerState::Open).map(|b| b.id.clone()).collect();
+    let bytes = files.get(BLOCKERS).unwrap_or_default();
+    Ok(PacketFacts {
+        source: lock.source.set,
+        plan: lock.plan,
+        executable: lock.executable,
+        packet_tree: manifest::tree_digest(manifest),
+        policy: lock.policy,
+        blockers: Some(BlockerFacts { map: Digest::of(bytes), previous: map.prev, open }),
     })
 }
 
@@ -141,6 +214,18 @@ fn presence(policy: &Policy, files: &Files) -> Verdict {
         let known = FACTS.contains(&path) || DERIVED.contains(&path) || [MANIFEST, TREE].contains(&path);
         // What may stand in the plan's folder, the plan's reader says.
         verdict.require(known || path.starts_with(PLAN_FOLDER), || Reason::new(Code::FileUnexpected, path));
+    }
+    verdict
+}
+
+/// No file but the plan's, which the request check reads, holds what looks like a secret (R09).
+fn secrets(files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    for (path, bytes) in files.iter().filter(|(path, _)| !path.starts_with(PLAN_FOLDER)) {
+        for finding in secret::find(bytes) {
+            let object = format!("{path}: line {}", finding.line);
+            verdict.push(Reason::new(Code::SecretsForbidden, object).found(finding.kind));
+        }
     }
     verdict
 }
@@ -186,7 +271,7 @@ fn closings(previous: &BlockerMap) -> Verdict {
 }
 
 /// Every derived file against the one found.
-fn compared(derived: &std::collections::BTreeMap<String, Vec<u8>>, files: &Files) -> Verdict {
+fn compared(derived: &BTreeMap<String, Vec<u8>>, files: &Files) -> Verdict {
     let mut verdict = Verdict::default();
     for path in FACTS.iter().chain(&DERIVED) {
         match (derived.get(*path), files.get(path)) {
@@ -241,7 +326,8 @@ fn in_force(policy: &Policy, state: &State) -> Verdict {
 /// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
 fn continued(state: &State, files: &Files) -> Verdict {
     let mut verdict = Verdict::default();
-    let Some(BlockerFacts { previous, open, .. }) = packet_facts(files).and_then(|facts| facts.blockers)
+    // A map that cannot be read is the packet's fault, and named there.
+    let Ok(PacketFacts { blockers: Some(BlockerFacts { previous, open, .. }), .. }) = packet_facts(files)
     else {
         return verdict;
     };
@@ -288,6 +374,13 @@ fn subjects(statement: &Statement, files: &Files) -> Verdict {
         Reason::new(Code::TreeDigestMismatch, "statement: packet_tree").values(rehearsal.packet_tree, found)
     });
     verdict
+}
+
+fn mentions(statement: Option<&Statement>) -> &[Mention] {
+    match statement.map(Statement::claim) {
+        Some(Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal)) => &rehearsal.mentions,
+        _ => &[],
+    }
 }
 
 #[cfg(test)]

@@ -33,12 +33,14 @@ use std::collections::BTreeMap;
 
 pub use decision::lifted_decision;
 
+use super::gate::Gate;
 use super::probes::Run;
 use super::validator::Judgement;
 use crate::canon::{self, CanonError};
 use crate::digest::Digest;
+use crate::evidence::blockers::BlockerMap;
 use crate::evidence::{Facts, Leg};
-use crate::packet::document::{DerivedFrom, FinalStatus};
+use crate::packet::document::{DerivedFrom, FinalStatus, Leak, SurfaceProof};
 use crate::packet::{
     BLOCKERS, CI, COMMANDS, DECISION, EXECUTION, LOCK, MANIFEST, PLAN_FOLDER, PROBES, README, RECOVERY,
     RERUN, ROLLBACK, SURFACES, TREE, VALIDATOR, manifest,
@@ -60,7 +62,7 @@ pub struct DeriveError {
 /// # Errors
 /// A fact that canonical JSON cannot hold (an integer beyond 2^53, text that is not NFC).
 pub fn packet(facts: &Facts, policy: &Policy) -> Result<BTreeMap<String, Vec<u8>>, DeriveError> {
-    Ok(derive(facts, policy)?.files)
+    Ok(derive(facts, policy, Some(&Gate::new(policy)))?.files)
 }
 
 /// A packet, and what was found on the way to it.
@@ -76,11 +78,12 @@ pub struct Derived {
     pub status: FinalStatus,
 }
 
-/// As [`packet`], with the findings.
+/// As [`packet`], with the findings. Without a gate the leak check is taken to have found nothing: whoever does so
+/// has looked through the same files (`judge::packet`).
 ///
 /// # Errors
 /// As [`packet`].
-pub fn derive(facts: &Facts, policy: &Policy) -> Result<Derived, DeriveError> {
+pub fn derive(facts: &Facts, policy: &Policy, gate: Option<&Gate>) -> Result<Derived, DeriveError> {
     let judgement = super::validator::judge(facts, policy);
     let run = super::probes::run(facts, policy, &judgement);
     let mut draft = Draft::new(facts, policy, &judgement);
@@ -109,25 +112,38 @@ pub fn derive(facts: &Facts, policy: &Policy) -> Result<Derived, DeriveError> {
     draft.add(SURFACES, &surfaces)?;
     draft.files.insert(COMMANDS.into(), scripts::commands(&facts.plan));
     draft.files.insert(RERUN.into(), scripts::rerun());
-    // The leak check looks through the README and the decision too, and both name the check's outcome: so they
-    // are written twice, first without hits.
-    let mut status = FinalStatus::NotShown;
-    for look in [false, true] {
-        let leak = leak::check(policy, if look { Some(&draft.files) } else { None });
-        let report = probes::report(&run, leak);
-        draft.hold(PROBES, probes::holds(policy, &run, &report));
-        draft.add(PROBES, &report)?;
-        let decision = decision::packet(&draft);
-        draft.add(DECISION, &decision)?;
-        status = decision.final_status;
-        let text = readme::render(&draft, &decision, &report, &map, &surfaces);
-        draft.files.insert(README.into(), text.into_bytes());
+    draft.files.insert(DECISION.into(), Vec::new());
+    draft.files.insert(README.into(), Vec::new());
+    let leak = leak::clean(policy, &draft.files);
+    let mut status = conclude(&mut draft, &run, &map, &surfaces, leak)?;
+    if let Some(gate) = gate {
+        // README and decision are looked through too, and tell the outcome: so they may be written twice.
+        let leak = leak::check(policy, gate, &draft.files);
+        status = conclude(&mut draft, &run, &map, &surfaces, leak)?;
     }
     let text = manifest::render(draft.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
     draft.files.insert(TREE.into(), manifest::render_tree(&text));
     draft.files.insert(MANIFEST.into(), text);
     let files = draft.files;
     Ok(Derived { files, judgement, probes: run, status })
+}
+
+/// Writes what tells the leak check's outcome: the report of the probes, the decision and the README.
+fn conclude(
+    draft: &mut Draft<'_>,
+    run: &Run,
+    map: &BlockerMap,
+    surfaces: &SurfaceProof,
+    leak: Leak,
+) -> Result<FinalStatus, DeriveError> {
+    let report = probes::report(run, leak);
+    draft.hold(PROBES, probes::holds(draft.policy, run, &report));
+    draft.add(PROBES, &report)?;
+    let decision = decision::packet(draft);
+    draft.add(DECISION, &decision)?;
+    let text = readme::render(draft, &decision, &report, map, surfaces);
+    draft.files.insert(README.into(), text.into_bytes());
+    Ok(decision.final_status)
 }
 
 /// A packet under way.

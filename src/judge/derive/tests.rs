@@ -25,8 +25,9 @@ fn every_file_of_the_policy_is_there() {
 
 #[test]
 fn r05_the_final_status_follows_the_evidence() {
-    let status =
-        |facts: &Facts, policy: &Policy| derive(facts, policy).expect("bad facts can be written too").status;
+    let status = |facts: &Facts, policy: &Policy| {
+        derive(facts, policy, None).expect("bad facts can be written too").status
+    };
     assert_eq!(status(&specimen::facts(), &specimen::policy()), FinalStatus::Ready);
     assert_eq!(FinalStatus::Ready.name(), specimen::policy().final_status());
     let mut facts = specimen::facts();

@@ -46,6 +46,12 @@ fn a_packet_that_this_program_made_is_accepted() {
 }
 
 #[test]
+fn one_judge_serves_many_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&Judge::new(&specimen::policy()));
+}
+
+#[test]
 fn nothing_can_be_typed_by_hand() {
     for (path, from, to, code) in [
         (VALIDATOR, "\"entry_count\":6", "\"entry_count\":7", Code::NotDerived),
