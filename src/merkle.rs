@@ -331,6 +331,33 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_tree_has_its_published_roots() {
+        // The eight leaves that Certificate Transparency's implementations share.
+        let leaves: Vec<Digest> = [
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
+        ]
+        .map(|hex| leaf_hash(&data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex")))
+        .to_vec();
+        let roots = [
+            (0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (1, "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
+            (2, "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"),
+            (6, "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef"),
+            (8, "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"),
+        ];
+        for (n, expected) in roots {
+            assert_eq!(root(&leaves[..n]).to_string(), expected, "{n}");
+        }
+    }
+
+    #[test]
     fn a_leaf_is_never_taken_for_a_node() {
         let pair = leaves(2);
         let forged = [pair[0].as_bytes().as_slice(), pair[1].as_bytes()].concat();

@@ -250,3 +250,73 @@ fn an_attacker_without_the_registered_keys_gets_nowhere() {
     assert_eq!(codes(&found, Step::Authority), [Code::KeyUnknown, Code::RoleMissing]);
     assert_eq!((found.verified, found.outcome(Step::Signatures)), (4, Outcome::Held));
 }
+
+#[test]
+fn every_changed_byte_and_every_prefix_of_every_file_is_refused() {
+    let book = Book::full();
+    for at in [0, 2] {
+        let good = &book.entries[at];
+        assert!(check(good).verified.is_some());
+        for (path, bytes) in &good.files {
+            let holds = |changed: Vec<u8>| {
+                let mut entry = good.clone();
+                entry.files.insert(path.clone(), changed);
+                check(&entry).verified.is_some()
+            };
+            // A policy is long and its text is one file of many: some places stand for all.
+            let stride = if at == 0 { 97 } else { 1 };
+            for i in (0..bytes.len()).step_by(stride) {
+                assert!(!holds(bytes[..i].to_vec()), "{path}: prefix {i}");
+                let mut changed = bytes.clone();
+                changed[i] ^= 1;
+                assert!(!holds(changed), "{path}: byte {i}");
+            }
+            assert!(!holds([&bytes[..], b"\n"].concat()), "{path}: a line end more");
+        }
+    }
+}
+
+#[test]
+fn a_signature_that_was_malleated_is_refused_in_both_places() {
+    use base64ct::{Base64, Encoding};
+    // S + L: the same signature in the eyes of a lenient checker.
+    let malleate = |signature: &mut [u8]| {
+        let order = data_encoding::HEXLOWER
+            .decode(b"edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
+            .expect("hex");
+        let mut carry = 0u16;
+        for (byte, add) in signature[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + u16::from(add) + carry;
+            (*byte, carry) = (sum as u8, sum >> 8);
+        }
+    };
+    let book = Book::full();
+    let good = &book.entries[1];
+    assert!(check(good).verified.is_some());
+    let text = String::from_utf8(good.commit.clone()).expect("ASCII");
+    let (begin, end) = ("-----BEGIN SSH SIGNATURE-----\n", "\n -----END");
+    let (from, to) = (text.find(begin).expect("armor") + begin.len(), text.find(end).expect("armor"));
+    let mut blob = Base64::decode_vec(&text[from..to].replace(['\n', ' '], "")).expect("base64");
+    let at = blob.len() - 64;
+    malleate(&mut blob[at..]);
+    let encoded = Base64::encode_string(&blob);
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(70).map(|c| std::str::from_utf8(c).expect("ASCII")).collect();
+    let mut forged = good.clone();
+    forged.commit = format!("{} {}{}", &text[..from], lines.join("\n "), &text[to..]).into_bytes();
+    assert!(crate::entry::Entry::parse(&forged.commit).is_ok(), "its form is good");
+    assert_eq!(codes(&report(&[forged], Options::default()), Step::Signatures), [Code::SignatureInvalid]);
+    // Signed into a tree by its committer, so that nothing but the statement's signature is wrong.
+    let mut files = book.grant_files(9, fixture::grant("grant-9", BOB), &[ANN]);
+    let entry = |files| check(&book.next(files, ANN, 100));
+    assert!(entry(files.clone()).verified.is_some());
+    let mut own: serde_json::Value = serde_json::from_slice(&files["statement.sig"]).expect("JSON");
+    let mut signature =
+        Base64::decode_vec(own["signatures"][0]["sig"].as_str().expect("one")).expect("base64");
+    malleate(&mut signature);
+    own["signatures"][0]["sig"] = Base64::encode_string(&signature).into();
+    files.insert("statement.sig".into(), crate::canon::to_vec(&own).expect("canonical"));
+    let found = entry(files);
+    assert!(found.object.accepted() && found.content.accepted());
+    assert!(found.signatures.has(Code::SignatureInvalid));
+}

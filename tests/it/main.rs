@@ -11,3 +11,5 @@ mod ledger_packs;
 mod ledger_push;
 mod ledger_remote;
 mod isolation;
+mod vectors;
+mod stock_signatures;
