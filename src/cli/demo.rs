@@ -50,7 +50,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     stage.us(&[&["init", "--repo", "work", "--name", "demo", "--demo"][..], &ids].concat())?;
 
     stage.scene("The rehearsal: the change and its rollback on an isolated clone of the database");
-    stage.us(&["rehearse", "--source", &source, "--plan", &plan, "--out", "packet"])?;
+    stage.us(&["rehearse", "--repo", "work", "--source", &source, "--plan", &plan, "--out", "packet"])?;
 
     stage.scene("The owner grants one rehearsal; the operator records it and pushes");
     stage.us(&["grant", "issue", "--repo", "work", "--operator", "anna", "--key", "keys/olga"])?;
@@ -162,6 +162,7 @@ fn forge(stage: &mut Stage<'_>, dir: &Path) -> Result<(), Failure> {
         &key,
         "commit",
         "-q",
+        "-n",
         "-S",
         "-a",
         "-F",

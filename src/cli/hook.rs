@@ -128,9 +128,8 @@ fn claims(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
     for oid in &append.entries {
         let Ok(stored) = reader.read_entry(oid) else { continue };
         verdict.merge(gate.scan(&format!("{oid}: message"), gate::Channel::EntryMessage, &stored.commit));
-        for (path, bytes) in &stored.files {
-            verdict.merge(gate.scan(&format!("{oid}: {path}"), gate::Channel::PacketFile { path }, bytes));
-        }
+        let (packet, _) = replay::packet(&stored.files);
+        verdict.merge(gate.scan_packet(&packet, &[]));
     }
     // Other reasons about these files were given by the judgement before.
     verdict.reasons().iter().filter(|r| r.code == Code::ClaimFound).cloned().collect()

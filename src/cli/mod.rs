@@ -27,6 +27,8 @@ mod push;
 mod record;
 mod doctor;
 mod verify;
+mod plan;
+mod rehearse;
 mod place;
 mod surroundings;
 mod writing;
@@ -55,6 +57,10 @@ struct Cli {
 enum Verb {
     /// Show the whole story on a sample database, in a directory of its own.
     Demo(demo::Args),
+    /// Rehearse a change and its rollback on an isolated clone, and write the packet.
+    Rehearse(rehearse::Args),
+    /// Write a plan's template, or check a plan.
+    Plan(plan::Args),
     /// Begin a ledger: its keys, their roles, and the policy.
     Init(init::Args),
     /// Permit one operator one rehearsal, and list the grants.
@@ -90,6 +96,8 @@ impl Verb {
     fn name(&self) -> &'static str {
         match self {
             Verb::Demo(_) => "demo",
+            Verb::Rehearse(_) => "rehearse",
+            Verb::Plan(_) => "plan",
             Verb::Init(_) => "init",
             Verb::Grant(_) => "grant",
             Verb::Log(_) => "log",
@@ -110,6 +118,8 @@ impl Verb {
     fn run(self, ui: &Ui) -> Result<Answer, Failure> {
         match self {
             Verb::Demo(args) => demo::run(args, ui),
+            Verb::Rehearse(args) => rehearse::run(args, ui),
+            Verb::Plan(args) => plan::run(args, ui),
             Verb::Init(args) => init::run(args, ui),
             Verb::Grant(args) => grant::run(args, ui),
             Verb::Log(args) => log::run(args, ui),

@@ -150,3 +150,15 @@ pub(super) fn threads(wanted: Option<usize>) -> Result<(), Failure> {
     let built = rayon::ThreadPoolBuilder::new().num_threads(wanted.max(1)).build_global();
     built.map_err(|e| Failure::because(Code::Unreadable, "threads", e))
 }
+
+/// The environment, for the check that nothing in it asks for more than a rehearsal.
+pub(super) fn variables() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .map(|(n, v)| (n.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()))
+        .collect()
+}
+
+/// How many cores there are.
+pub(super) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

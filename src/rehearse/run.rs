@@ -18,7 +18,7 @@ use super::legs::{self, Legs};
 use super::room::{Asks, Room};
 use super::source::Source;
 use crate::canon;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::evidence::entry::{Algorithms, BYTES_ALGORITHM, ROLLBACK_SCHEMA, ROWS_ALGORITHM};
 use crate::evidence::execution::EXECUTION_SCHEMA;
 use crate::evidence::isolation::{IsolationProof, Level};
@@ -222,20 +222,12 @@ pub(super) fn between_the_walls(
     Ok(Rehearsed { lock, found, source_at_end: at_end.set, source_directory_unchanged, clone })
 }
 
-/// `clone-` and 16 digits that tell one source and plan from another.
-pub(super) fn clone_id(set: Digest, plan: Digest) -> String {
-    let mut hasher = Hasher::labelled("fix7.clone/v1");
-    hasher.framed(set.as_bytes());
-    hasher.framed(plan.as_bytes());
-    format!("clone-{}", &hasher.finish().to_string()[..16])
-}
-
 fn lock_of(request: &Request, executable: Digest, clone: &Clone, isolation: IsolationProof) -> TargetLock {
     let plan = request.plan.digest();
     let identity = &clone.settled.identity;
     TargetLock {
         schema: LOCK_SCHEMA.to_owned(),
-        clone_id: clone_id(clone.copied.set.set, plan),
+        clone_id: TargetLock::clone_id_of(&clone.copied.set.set, &plan),
         plan,
         policy: request.policy,
         executable,
