@@ -19,4 +19,4 @@ pub mod validator;
 
 /// The one state of production: no verdict of this module changes it.
 pub use crate::policy::HOLD;
-pub use packet::{Judge, facts, judge, packet_facts};
+pub use packet::{Judge, continuity, facts, judge, packet_facts};

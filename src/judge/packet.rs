@@ -111,20 +111,40 @@ impl Judge {
         verdict
     }
 
-    /// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement
-    /// names, and the blocker map.
+    /// What speaks against a packet that this judge judges coming next in a ledger.
     pub fn continuity(&self, state: &State, statement: Option<&Statement>, files: &Files) -> Verdict {
-        let mut verdict = in_force(&self.policy, state);
-        let (expected, found) =
-            (state.ledger().map(|ledger| ledger.id), statement.and_then(Statement::ledger));
-        if let (Some(expected), Some(found)) = (expected, found) {
-            verdict.require(expected == *found, || {
-                Reason::new(Code::WrongLedger, "statement: ledger").values(expected, found)
-            });
-        }
-        verdict.merge(continued(state, files));
+        let mut verdict = Verdict::default();
+        let in_force = state.policy().map(Policy::digest);
+        verdict.require(in_force == Some(self.policy.digest()), || {
+            Reason::new(Code::PolicyMismatch, "the ledger's policy in force")
+                .values(self.policy.digest(), in_force.map_or("none".to_owned(), |digest| digest.to_string()))
+        });
+        verdict.merge(continuity(state, statement, files));
         verdict
     }
+}
+
+/// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement names,
+/// and the blocker map. The packet itself is judged by [`Judge::packet`].
+pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    let (ours, named) = (state.ledger().map(|ledger| ledger.id), statement.and_then(Statement::ledger));
+    if let (Some(ours), Some(named)) = (ours, named) {
+        verdict.require(ours == *named, || {
+            Reason::new(Code::WrongLedger, "statement: ledger").values(ours, named)
+        });
+    }
+    // A lock or a map that cannot be read is the packet's fault, and named there.
+    let Ok(PacketFacts { policy, blockers, .. }) = packet_facts(files) else { return verdict };
+    let in_force = state.policy().map(Policy::digest);
+    verdict.require(in_force == Some(policy), || {
+        let found = in_force.map_or("none".to_owned(), |digest| digest.to_string());
+        Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy, found)
+    });
+    if let Some(blockers) = blockers {
+        verdict.merge(continued(state, &blockers));
+    }
+    verdict
 }
 
 /// Everything that speaks against a packet, for a single use. `state` is the ledger's before the entry, `statement`
@@ -312,32 +332,16 @@ fn claimed(statement: &Statement, status: FinalStatus) -> Verdict {
     verdict
 }
 
-/// The policy that the packet is judged by is the one in force.
-fn in_force(policy: &Policy, state: &State) -> Verdict {
-    let mut verdict = Verdict::default();
-    let found = state.policy().map(Policy::digest);
-    verdict.require(found == Some(policy.digest()), || {
-        let found = found.map_or("none".to_owned(), |digest| digest.to_string());
-        Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy.digest(), found)
-    });
-    verdict
-}
-
 /// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
-fn continued(state: &State, files: &Files) -> Verdict {
+fn continued(state: &State, map: &BlockerFacts) -> Verdict {
     let mut verdict = Verdict::default();
-    // A map that cannot be read is the packet's fault, and named there.
-    let Ok(PacketFacts { blockers: Some(BlockerFacts { previous, open, .. }), .. }) = packet_facts(files)
-    else {
-        return verdict;
-    };
-    let known = state.blocker_maps();
+    let (known, previous) = (state.blocker_maps(), map.previous);
     verdict.require(known.is_empty() || previous.is_some_and(|digest| known.contains(&digest)), || {
         let found = previous.map_or("none".to_owned(), |digest| digest.to_string());
         Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}#/prev"))
             .values("a map of this ledger", found)
     });
-    for gone in state.open_blockers().difference(&open) {
+    for gone in state.open_blockers().difference(&map.open) {
         verdict.push(
             Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {}", gone.escape_default()))
                 .values("OPEN", "not among the open ones"),
