@@ -31,6 +31,7 @@ mod plan;
 mod rehearse;
 mod place;
 mod surroundings;
+mod survey;
 mod writing;
 
 use std::process::ExitCode;
@@ -84,6 +85,8 @@ enum Verb {
     /// Called by the installed hooks.
     #[command(hide = true)]
     Hook(hook::Args),
+    /// Try every migration of a history up, down and up again.
+    Survey(survey::Args),
     /// Make, import and list the keys that sign.
     Key(key::Args),
     /// Say what is missing on this machine and in this clone, and how to mend it.
@@ -109,6 +112,7 @@ impl Verb {
             Verb::Push(_) => "push",
             Verb::Hooks(_) => "hooks",
             Verb::Hook(_) => "hook",
+            Verb::Survey(_) => "survey",
             Verb::Key(_) => "key",
             Verb::Doctor(_) => "doctor",
             Verb::Completions(_) => "completions",
@@ -131,6 +135,7 @@ impl Verb {
             Verb::Push(args) => push::run(args, ui),
             Verb::Hooks(args) => hooks::run(args, ui),
             Verb::Hook(args) => hook::run(args, ui),
+            Verb::Survey(args) => survey::run(args, ui),
             Verb::Key(args) => key::run(args, ui),
             Verb::Doctor(args) => doctor::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),

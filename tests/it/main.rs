@@ -7,6 +7,7 @@ mod hooks;
 mod ledger;
 mod ledger_hostile;
 mod rehearse;
+mod survey;
 mod ledger_packs;
 mod ledger_push;
 mod ledger_remote;
