@@ -15,7 +15,8 @@
 //! ```
 //!
 //! The system-call filter answers `ENOANO`, an errno that Linux gives for none of these calls: such an
-//! answer can only come from the filter, and never from a missing capability or a closed port.
+//! answer can only come from the filter, and never from a missing capability or a closed port. A call that is neither
+//! needed nor denied by name (`unlisted`) does not exist inside: `ENOSYS`.
 //!
 //! Nothing volatile stands in [`IsolationProof`]: two machines of one architecture at one level reach equal bytes.
 //! Kernel release, inode numbers and process ids are in [`IsolationRun`], for the statement's `run`.

@@ -8,6 +8,7 @@ use crate::{Test, scratch};
 
 pub(crate) const TESTS: &[Test] = &[
     ("an_honest_script_is_proven", an_honest_script_is_proven),
+    ("what_was_left_open_is_closed_first", what_was_left_open_is_closed_first),
     ("a_control_that_only_says_that_it_reached_is_not_believed", a_control_that_only_says_that_it_reached),
     ("a_control_that_reached_nothing_proves_nothing", a_control_that_reached_nothing_proves_nothing),
     ("a_control_in_an_empty_network_proves_nothing", a_control_in_an_empty_network_proves_nothing),
@@ -24,6 +25,15 @@ fn an_honest_script_is_proven() {
     for level in Level::ALL {
         let confinement = establish_with(scratch.path(), level, HONEST, HONEST).expect("proven");
         drop(confinement);
+    }
+    nothing_left(scratch.path());
+}
+
+fn what_was_left_open_is_closed_first() {
+    let scratch = scratch();
+    for level in Level::ALL {
+        let leg = format!("exec 7</etc/passwd 9>/dev/null\n{HONEST}");
+        establish_with(scratch.path(), level, HONEST, &leg).expect("proven");
     }
     nothing_left(scratch.path());
 }

@@ -141,6 +141,7 @@ pub const PROBES: &[Rule] = &[
     filter("set-host-name", Control::None),
     filter("load-module", Control::None),
     filter("restart-machine", Control::None),
+    rule(None, Layer::Seccomp, "unlisted", "ENOSYS", Control::None),
 ];
 
 /// The probes of one level.
