@@ -16,6 +16,7 @@ use std::path::Path;
 use super::confine::{self, Out, Refusal};
 use super::kernel::{self, Side};
 use super::probe::Prober;
+use super::session::SIGNALLED;
 use super::wire::{Setup, ToParent};
 use crate::evidence::isolation::Layer;
 
@@ -78,7 +79,10 @@ fn wait_and_follow(pid: u32) -> ! {
     let code = loop {
         match rustix::process::waitpid(child, rustix::process::WaitOptions::empty()) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(Some((_, status))) => break status.exit_status().unwrap_or(3),
+            Ok(Some((_, status))) => {
+                let signal = status.terminating_signal().map(|signal| SIGNALLED + signal);
+                break status.exit_status().or(signal).unwrap_or(3);
+            }
             Ok(None) | Err(_) => break 3,
         }
     };

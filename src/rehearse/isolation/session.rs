@@ -6,9 +6,9 @@
 //! up the parent. Dropping a session kills the child with everything that it started.
 
 use std::io::{BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +24,10 @@ use super::wire::{self, ToChild, ToParent};
 /// Time for whatever is no question (starting, probing, ending) where nobody said otherwise. A loaded machine
 /// needs a fraction of it.
 pub(super) const STEP: Duration = Duration::from_secs(20);
+/// How long a child that closed its output may take to end by itself, so that the error can say how.
+const LAST_BREATH: Duration = Duration::from_millis(200);
+/// Exit codes above this one stand for a signal.
+pub(super) const SIGNALLED: i32 = 128;
 /// Messages that wait for the parent at most: a child that floods it is stopped by its own pipe.
 const MAX_WAITING: usize = 16;
 /// Bytes of standard error kept for the error message.
@@ -162,9 +166,13 @@ impl Session {
 
     /// How the child ended. It closed its output, so that it is ending by itself or is killed now.
     fn ended(&mut self) -> String {
-        match self.process.try_wait() {
-            Ok(Some(status)) => format!("it ended ({status})"),
-            _ => "it ended".to_owned(),
+        let begun = Instant::now();
+        loop {
+            match self.process.try_wait() {
+                Ok(Some(status)) => return format!("it ended ({})", ending(status)),
+                Ok(None) if begun.elapsed() < LAST_BREATH => std::thread::sleep(Duration::from_millis(1)),
+                _ => return "it ended".to_owned(),
+            }
         }
     }
 
@@ -189,6 +197,14 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A status in words. At level 3 the process that stayed behind repeats a signal as shells do.
+fn ending(status: ExitStatus) -> String {
+    match status.signal().or(status.code().and_then(|code| code.checked_sub(SIGNALLED)).filter(|n| *n > 0)) {
+        Some(signal) => format!("signal {signal}"),
+        None => status.to_string(),
     }
 }
 
