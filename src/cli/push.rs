@@ -205,7 +205,7 @@ fn again(
         .map_err(|e| Failure::because(Code::SignatureInvalid, &entry.oid, e))?;
     let (packet, _) = replay::packet(&entry.files);
     let facts = match statement.kind().has_packet() {
-        true => Some(replay::facts(&packet)?),
+        true => Some(judge::packet_facts(&packet)?),
         false => None,
     };
     if let (true, Some(policy)) = (facts.is_some(), state.policy()) {

@@ -53,7 +53,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let files = packet_directory::read(&args.packet)?;
-    let facts = replay::facts(&files)?;
+    let facts = judge::packet_facts(&files)?;
     let signer = keyring::signer(&args.key)?;
     let operator = signer.public().fingerprint();
     let (repo, ledger, _) = args.place.existing()?;

@@ -14,7 +14,7 @@ use super::place::Place;
 use super::surroundings;
 use crate::digest::Digest;
 use crate::entry::{Checked, StoredEntry, check};
-use crate::judge;
+use crate::judge::{self, Judge};
 use crate::ledger::{LedgerRef, Oid, Reader, Repository, parse_oid};
 use crate::packet::Files;
 use crate::policy::Policy;
@@ -94,15 +94,19 @@ pub(super) fn feed(
     progress: &mut dyn FnMut(usize),
 ) {
     let mut rest = entries;
+    let mut judge: Option<Judge> = None;
     while !rest.is_empty() && !verifier.stopped() {
         // The first entry alone: it brings the policy that the others are judged under.
         let size = if verifier.state().policy().is_none() { 1 } else { BATCH };
         let (batch, after) = rest.split_at(size.min(rest.len()));
         rest = after;
         let policy = verifier.state().policy().filter(|_| judged);
+        if judge.as_ref().map(|judge| judge.policy().digest()) != policy.map(Policy::digest) {
+            judge = policy.map(Judge::new);
+        }
         let read: Vec<_> = batch
             .par_iter()
-            .map_init(|| repo.reader(), |reader, oid| Looked::at(reader, oid, policy))
+            .map_init(|| repo.reader(), |reader, oid| Looked::at(reader, oid, judge.as_ref()))
             .collect();
         for looked in read {
             match looked {
@@ -118,45 +122,55 @@ pub(super) fn feed(
 struct Looked {
     stored: StoredEntry,
     checked: Checked,
+    facts: Option<Result<PacketFacts, Verdict>>,
     /// The judgement, and the policy that it was made under.
     judged: Option<(Digest, Verdict)>,
 }
 
 impl Looked {
-    fn at(reader: &Reader, oid: &Oid, policy: Option<&Policy>) -> Result<Looked, Reason> {
+    fn at(reader: &Reader, oid: &Oid, judge: Option<&Judge>) -> Result<Looked, Reason> {
         let stored = reader.read_entry(oid).map_err(|error| error.reason())?;
         let checked = check(&stored);
         let statement = checked.verified.as_ref().map(|verified| verified.statement());
-        let judged = match (policy, statement) {
-            (Some(policy), Some(statement)) => {
-                Some((policy.digest(), alone(policy, statement, &stored.files)))
+        let facts = match statement {
+            Some(statement) if statement.kind().has_packet() => {
+                Some(judge::packet_facts(&packet(&stored.files).0))
             }
             _ => None,
         };
-        Ok(Looked { stored, checked, judged })
+        let judged = match (judge, statement) {
+            (Some(judge), Some(statement)) => {
+                Some((judge.policy().digest(), alone(judge, statement, &stored.files)))
+            }
+            _ => None,
+        };
+        Ok(Looked { stored, checked, facts, judged })
     }
 
     fn hand_to(self, verifier: &mut Verifier, judged: bool) {
-        let Looked { stored, checked, judged: before } = self;
+        let Looked { stored, checked, facts, judged: before } = self;
         let judge = |state: &State, statement: &Statement, files: &EntryFiles| {
             let Some(policy) = state.policy() else { return Verdict::default() };
             match &before {
                 Some((digest, verdict)) if *digest == policy.digest() => verdict.clone(),
-                _ => alone(policy, statement, files),
+                _ => alone(&Judge::new(policy), statement, files),
             }
         };
-        let facts = |files: &EntryFiles| facts(&packet(files).0);
+        let facts = |files: &EntryFiles| match &facts {
+            Some(found) => found.clone(),
+            None => judge::packet_facts(&packet(files).0),
+        };
         verifier.push(&stored, checked, Packets { facts: &facts, judge: judged.then_some(&judge) });
     }
 }
 
-/// What can be judged of an entry without the entries before it.
-fn alone(policy: &Policy, statement: &Statement, files: &EntryFiles) -> Verdict {
+/// What can be judged of an entry without the entries before it; what needs them, `state` asks.
+fn alone(judge: &Judge, statement: &Statement, files: &EntryFiles) -> Verdict {
     if !statement.kind().has_packet() {
-        return Verdict::default();
+        return judge.statement(statement, files);
     }
     let (packet, mut verdict) = packet(files);
-    verdict.merge(judge::judge(policy, None, Some(statement), &packet));
+    verdict.merge(judge.packet(Some(statement), &packet));
     verdict
 }
 
@@ -165,11 +179,6 @@ pub(super) fn packet(files: &EntryFiles) -> (Files, Verdict) {
     Files::collect(
         files.iter().filter_map(|(path, bytes)| Some((path.strip_prefix(PACKET_DIR)?, bytes.clone()))),
     )
-}
-
-/// The facts that grants and blockers are compared with.
-pub(super) fn facts(files: &Files) -> Result<PacketFacts, Verdict> {
-    judge::packet_facts(files)
 }
 
 /// The ledger's id.
