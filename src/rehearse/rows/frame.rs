@@ -141,6 +141,19 @@ impl ChunkStream {
         self.rows -= 1;
     }
 
+    /// Adds the head of a text (or blob) whose bytes come in pieces.
+    pub(in crate::rehearse) fn long(&mut self, is_text: bool, length: u64) {
+        put_eight(&mut self.buffer, if is_text { TEXT } else { BLOB }, length.to_be_bytes());
+    }
+
+    /// Adds a piece of such a text.
+    pub(in crate::rehearse) fn piece(&mut self, bytes: &[u8]) {
+        if self.buffer.len() >= GATHER {
+            self.flush();
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
     /// Adds the values of the row, framed already.
     pub(in crate::rehearse) fn framed(&mut self, values: &[u8]) {
         self.buffer.extend_from_slice(values);

@@ -77,6 +77,21 @@ pub(in crate::rehearse) struct Table {
     /// The column that is another name of the rowid, by its place.
     pub(in crate::rehearse) alias: Option<usize>,
     pub(in crate::rehearse) derived: bool,
+    /// The page on which its tree begins.
+    pub(in crate::rehearse) root: u32,
+    /// What a stored record holds, in the order of the record; none where that is not known for certain.
+    pub(in crate::rehearse) record: Option<Vec<Field>>,
+}
+
+/// One field of a stored record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::rehearse) struct Field {
+    /// Where it stands in [`Table::columns`].
+    pub(in crate::rehearse) at: usize,
+    /// A REAL column: integers stored in it stand for REAL numbers.
+    pub(in crate::rehearse) real: bool,
+    /// It has a default, which stands for it in records older than the column.
+    pub(in crate::rehearse) default: bool,
 }
 
 /// The catalogue of one database.
@@ -230,7 +245,7 @@ fn table(c: &Connection, row: &SchemaRow, derived: bool) -> Result<Table, RowsEr
     if columns.is_empty() {
         return Err(RowsError::Malformed(format!("table {} has no columns", printable(name))));
     }
-    let primary = primary_key(c, name, &columns).map_err(failed)?;
+    let (primary, order) = primary_key(c, name, &columns).map_err(failed)?;
     let mut alias = None;
     let key = if name == SEQUENCE {
         Key::Content
@@ -245,7 +260,17 @@ fn table(c: &Connection, row: &SchemaRow, derived: bool) -> Result<Table, RowsEr
             None => shows_rowid.map_or(Key::Position, Key::Rowid),
         }
     };
-    Ok(Table { name: name.to_owned(), columns, key, alias, derived })
+    let field = |at: usize| {
+        let column = every.iter().filter(|c| c.is_stored()).nth(at)?;
+        Some(Field { at, real: column.is_real(), default: column.default })
+    };
+    let record = match &key {
+        Key::Rowid(_) => (0..columns.len()).map(field).collect(),
+        Key::Primary(_) if order.len() == columns.len() => order.into_iter().map(field).collect(),
+        _ => None,
+    };
+    let root = u32::try_from(row.root).unwrap_or(0);
+    Ok(Table { name: name.to_owned(), columns, key, alias, derived, root, record })
 }
 
 struct Column {
@@ -254,32 +279,60 @@ struct Column {
     primary: i64,
     /// SQLite's code: 0 ordinary, 1 hidden, 2 generated when read, 3 generated and stored.
     hidden: i64,
+    /// The declared type.
+    kind: String,
+    default: bool,
 }
 
 impl Column {
+    /// Whether the declared type gives REAL affinity: SQLite's rules, in their order.
+    fn is_real(&self) -> bool {
+        let kind = self.kind.to_ascii_uppercase();
+        let has = |words: &[&str]| words.iter().any(|word| kind.contains(word));
+        !has(&["INT", "CHAR", "CLOB", "TEXT", "BLOB"]) && has(&["REAL", "FLOA", "DOUB"])
+    }
+
     fn is_stored(&self) -> bool {
         matches!(self.hidden, 0 | 3)
     }
 }
 
 fn columns(c: &Connection, table: &str) -> rusqlite::Result<Vec<Column>> {
-    c.prepare("SELECT name, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")?
+    let sql = "SELECT name, pk, hidden, type, dflt_value IS NOT NULL FROM pragma_table_xinfo(?1, 'main') ORDER BY cid";
+    c.prepare(sql)?
         .query_map([table], |row| {
-            Ok(Column { name: row.get(0)?, primary: row.get(1)?, hidden: row.get(2)? })
+            Ok(Column {
+                name: row.get(0)?,
+                primary: row.get(1)?,
+                hidden: row.get(2)?,
+                kind: row.get(3)?,
+                default: row.get(4)?,
+            })
         })?
         .collect()
 }
 
-/// The key columns of a WITHOUT ROWID table; none for other tables (so `index_xinfo` of a table's own name is defined).
-fn primary_key(c: &Connection, table: &str, columns: &[String]) -> rusqlite::Result<Vec<KeyColumn>> {
-    let sql = r#"SELECT name, "desc", coll FROM pragma_index_xinfo(?1, 'main') WHERE key = 1 ORDER BY seqno"#;
-    c.prepare(sql)?
-        .query_map([table], |row| {
-            let name: String = row.get(0)?;
-            let at = columns.iter().position(|c| *c == name).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-            Ok(KeyColumn { at, descending: row.get(1)?, collation: row.get(2)? })
-        })?
-        .collect()
+/// The key columns of a WITHOUT ROWID table, and the order of columns in its records; nothing for other tables
+/// (so `index_xinfo` of a table's own name is defined).
+fn primary_key(
+    c: &Connection,
+    table: &str,
+    columns: &[String],
+) -> rusqlite::Result<(Vec<KeyColumn>, Vec<usize>)> {
+    let sql = r#"SELECT name, "desc", coll, key FROM pragma_index_xinfo(?1, 'main') ORDER BY seqno"#;
+    let mut statement = c.prepare(sql)?;
+    let mut rows = statement.query([table])?;
+    let (mut keys, mut order) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let name: Option<String> = row.get(0)?;
+        let at = name.and_then(|name| columns.iter().position(|c| *c == name));
+        order.extend(at);
+        if row.get(3)? {
+            let at = at.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            keys.push(KeyColumn { at, descending: row.get(1)?, collation: row.get(2)? });
+        }
+    }
+    Ok((keys, order))
 }
 
 /// The column that is another name of the rowid: the only column of a primary key that has no index.

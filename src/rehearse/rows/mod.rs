@@ -70,7 +70,9 @@
 mod error;
 pub(in crate::rehearse) mod frame;
 pub(in crate::rehearse) mod layout;
+mod pages;
 mod parallel;
+mod record;
 pub(in crate::rehearse) mod scan;
 pub(in crate::rehearse) mod sql;
 
@@ -85,6 +87,7 @@ use crate::digest::{Digest, Hasher};
 pub use error::{Needed, RowsError};
 use frame::{ChunkStream, TableStream};
 use layout::{Header, Key, Layout, SchemaRow, Select, Table, printable};
+use pages::{PageScan, Pages};
 use scan::Scan;
 
 const HEADER: &str = "fix7/rows/header/v1";
@@ -167,7 +170,7 @@ pub fn of_connection(c: &Connection) -> Result<RowDigest, RowsError> {
 fn in_order(c: &Connection) -> Result<RowDigest, RowsError> {
     let layout = Layout::read(c)?;
     let select = Select::for_encoding(&layout.header.encoding);
-    let digests = layout.tables.iter().map(|table| whole_table(c, select, table, &mut |_, _| {}));
+    let digests = layout.tables.iter().map(|table| whole_table(c, select, table, None, &mut |_, _| {}));
     let digests = digests.collect::<Result<Vec<_>, _>>()?;
     Ok(assemble(&layout, digests))
 }
@@ -183,9 +186,12 @@ pub fn of_file(
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<RowDigest, RowsError> {
+    // Closed after the connections: closing a file drops the locks that the process holds on it.
+    let pages = Pages::open(path);
     let c = open(path)?;
+    c.execute_batch("BEGIN").map_err(|e| RowsError::engine("a read transaction", e))?; // keeps writers out till the end
     let layout = Layout::read(&c)?;
-    let digests = parallel::tables(path, c, &layout, threads.max(1), progress)?;
+    let digests = parallel::tables(path, c, pages.as_ref(), &layout, threads.max(1), progress)?;
     Ok(assemble(&layout, digests))
 }
 
@@ -226,10 +232,22 @@ fn whole_table(
     c: &Connection,
     select: Select,
     table: &Table,
+    pages: Option<&Pages>,
     report: &mut dyn FnMut(&ChunkStream, bool),
 ) -> Result<Counted, RowsError> {
-    let mut digest = table_stream(table);
-    let mut stream = ChunkStream::new();
+    if let Some(mut scan) = pages.and_then(|pages| PageScan::new(pages, table)) {
+        let (mut digest, mut stream) = (table_stream(table), ChunkStream::new());
+        let read = scan.chunks(i64::MIN, i64::MAX, &mut stream, |chunk, stream| {
+            digest.chunk(&chunk);
+            report(stream, false);
+            true
+        });
+        if read.is_ok() {
+            report(&stream, true);
+            return Ok(Counted { root: digest.finish(stream.rows), rows: stream.rows });
+        }
+    }
+    let (mut digest, mut stream) = (table_stream(table), ChunkStream::new());
     Scan::new(c, select, table)?.chunks(i64::MIN, i64::MAX, &mut stream, |chunk, stream| {
         digest.chunk(&chunk);
         report(stream, false);

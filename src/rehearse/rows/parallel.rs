@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::error::RowsError;
 use super::frame::{CHUNK_BITS, ChunkStream, TableStream};
 use super::layout::{Key, Layout, Select, Table, printable, quote};
+use super::pages::{PageScan, Pages};
 use super::scan::Scan;
 use super::{Counted, Progress};
 use crate::digest::Digest;
@@ -198,6 +199,7 @@ fn ends(c: &Connection, table: &Table, alias: &str) -> Result<Option<(i64, i64)>
 
 struct Shared<'a> {
     layout: &'a Layout,
+    pages: Option<&'a Pages>,
     board: Mutex<Board>,
     moved: Condvar,
     rows: AtomicU64,
@@ -205,16 +207,85 @@ struct Shared<'a> {
     progress: &'a (dyn Fn(Progress) + Sync),
 }
 
+/// Counts what one thread has hashed into the sum of all.
+struct Reporter<'s, 'a> {
+    shared: &'s Shared<'a>,
+    /// Rows and bytes of the current stream that are in the sum already.
+    reported: (u64, u64),
+}
+
+impl Reporter<'_, '_> {
+    fn report(&mut self, stream: &ChunkStream, force: bool) {
+        // A range that is read a second time counts on only once it is past what was counted.
+        let rows = stream.rows.saturating_sub(self.reported.0);
+        let bytes = stream.bytes.saturating_sub(self.reported.1);
+        if force || rows >= REPORT_ROWS {
+            self.reported = (self.reported.0 + rows, self.reported.1 + bytes);
+            let rows = self.shared.rows.fetch_add(rows, Relaxed) + rows;
+            let bytes = self.shared.bytes.fetch_add(bytes, Relaxed) + bytes;
+            (self.shared.progress)(Progress { rows, bytes });
+        }
+    }
+}
+
+/// Reads ranges of one rowid table: from the pages as long as that is certain, through SQLite where it is not.
+struct RangeScan<'a> {
+    table: &'a Table,
+    pages: Option<PageScan<'a, 'a>>,
+}
+
+impl<'a> RangeScan<'a> {
+    fn new(pages: Option<&'a Pages>, table: &'a Table) -> RangeScan<'a> {
+        RangeScan { table, pages: pages.and_then(|pages| PageScan::new(pages, table)) }
+    }
+
+    fn read(
+        &mut self,
+        c: &Connection,
+        select: Select,
+        range: Range,
+        reporter: &mut Reporter<'_, '_>,
+    ) -> Result<Finished, RowsError> {
+        let (mut stream, mut chunks) = (ChunkStream::new(), Vec::new());
+        let mut take = |chunk: Digest, stream: &ChunkStream| {
+            chunks.push(chunk);
+            reporter.report(stream, false);
+            chunks.len() < RANGE_CHUNKS && stream.rows < 4 * RANGE_ROWS
+        };
+        let next = match &mut self.pages {
+            Some(scan) => scan.chunks(range.first, range.last, &mut stream, &mut take).ok(),
+            None => None,
+        };
+        let next = match next {
+            Some(next) => next,
+            None => {
+                (stream, chunks) = (ChunkStream::new(), Vec::new());
+                let mut take = |chunk: Digest, stream: &ChunkStream| {
+                    chunks.push(chunk);
+                    reporter.report(stream, false);
+                    chunks.len() < RANGE_CHUNKS && stream.rows < 4 * RANGE_ROWS
+                };
+                Scan::new(c, select, self.table)?.chunks(range.first, range.last, &mut stream, &mut take)?
+            }
+        };
+        reporter.report(&stream, true);
+        let last = next.map_or(range.last, |rowid| chunk_start(rowid) - 1);
+        Ok(Finished { last, rows: stream.rows, chunks })
+    }
+}
+
 /// Digests all tables of `layout`, in its order.
 pub(crate) fn tables(
     path: &Path,
     first: Connection,
+    pages: Option<&Pages>,
     layout: &Layout,
     threads: usize,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Counted>, RowsError> {
     let shared = Shared {
         layout,
+        pages,
         board: Mutex::new(Board::new(&first, layout)?),
         moved: Condvar::new(),
         rows: AtomicU64::new(0),
@@ -280,39 +351,25 @@ impl Shared<'_> {
 
     fn work(&self, c: &Connection) -> Result<(), RowsError> {
         let select = Select::for_encoding(&self.layout.header.encoding);
-        let mut at: Option<(usize, Scan<'_, '_>)> = None;
+        let mut at: Option<(usize, RangeScan<'_>)> = None;
+        let mut reporter = Reporter { shared: self, reported: (0, 0) };
         while let Some(work) = self.next() {
-            let mut reported = (0, 0);
-            let mut report = |stream: &ChunkStream, force: bool| {
-                if force || stream.rows - reported.0 >= REPORT_ROWS {
-                    let rows = stream.rows - reported.0;
-                    let bytes = stream.bytes - reported.1;
-                    reported = (stream.rows, stream.bytes);
-                    let rows = self.rows.fetch_add(rows, Relaxed) + rows;
-                    let bytes = self.bytes.fetch_add(bytes, Relaxed) + bytes;
-                    (self.progress)(Progress { rows, bytes });
-                }
-            };
+            reporter.reported = (0, 0);
             match work {
                 Work::Whole(table) => {
-                    let counted = super::whole_table(c, select, &self.layout.tables[table], &mut report)?;
+                    let mut report = |stream: &ChunkStream, force: bool| reporter.report(stream, force);
+                    let table_layout = &self.layout.tables[table];
+                    let counted = super::whole_table(c, select, table_layout, self.pages, &mut report)?;
                     self.board().done[table] = Some(counted);
                 }
                 Work::Range(range) => {
-                    if at.as_ref().is_none_or(|(table, _)| *table != range.table) {
-                        at = Some((range.table, Scan::new(c, select, &self.layout.tables[range.table])?));
-                    }
-                    let Some((_, scan)) = &mut at else { continue };
-                    let mut stream = ChunkStream::new();
-                    let mut chunks = Vec::new();
-                    let next = scan.chunks(range.first, range.last, &mut stream, |chunk, stream| {
-                        chunks.push(chunk);
-                        report(stream, false);
-                        chunks.len() < RANGE_CHUNKS && stream.rows < 4 * RANGE_ROWS
-                    })?;
-                    report(&stream, true);
-                    let last = next.map_or(range.last, |rowid| chunk_start(rowid) - 1);
-                    self.board().finish(range, Finished { last, rows: stream.rows, chunks });
+                    let table = &self.layout.tables[range.table];
+                    let scan = match &mut at {
+                        Some((number, scan)) if *number == range.table => scan,
+                        _ => &mut at.insert((range.table, RangeScan::new(self.pages, table))).1,
+                    };
+                    let finished = scan.read(c, select, range, &mut reporter)?;
+                    self.board().finish(range, finished);
                 }
                 Work::Wait | Work::Done => {}
             }

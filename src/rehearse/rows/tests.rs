@@ -1,6 +1,10 @@
 //! What the row digest tells apart, and that it stays the same where it should.
 
+use std::path::PathBuf;
+
+use super::layout::quote;
 use super::*;
+use crate::rehearse::bytes;
 
 fn digest(sql: &str) -> RowDigest {
     let c = Connection::open_in_memory().expect("memory");
@@ -82,5 +86,91 @@ fn the_file_and_the_connection_agree_for_any_number_of_threads() {
         let last = *last.lock().expect("no panic");
         assert_eq!(last.rows, expected.tables.iter().map(|t| t.rows).sum::<u64>());
         assert!(last.bytes > 10 * last.rows);
+    }
+}
+
+/// Copies of the corpus databases, recovered and at rest, in a directory of their own.
+fn corpus(dir: &Path) -> Option<Vec<PathBuf>> {
+    let Some(corpora) = std::env::var_os("FIX7_CORPORA").map(PathBuf::from) else {
+        eprintln!("not run: FIX7_CORPORA is not set");
+        return None;
+    };
+    let mut copies = Vec::new();
+    for folder in ["databases", "directus"] {
+        for entry in std::fs::read_dir(corpora.join(folder)).expect("the corpus has this folder") {
+            let from = entry.expect("an entry").path();
+            let name = from.file_name().and_then(|n| n.to_str()).expect("a name").to_owned();
+            if name.ends_with(".sql") || name.ends_with("-wal") || name.ends_with("-journal") {
+                continue;
+            }
+            let to = dir.join(name);
+            bytes::copy_and_digest(&from, &to).expect("copied");
+            let c = Connection::open(&to).expect("opened");
+            c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("at rest");
+            drop(c);
+            copies.push(to);
+        }
+    }
+    assert!(copies.len() >= 18, "only {} databases", copies.len());
+    copies.sort();
+    Some(copies)
+}
+
+#[test]
+fn every_corpus_database_has_one_digest_by_pages_by_cursor_and_by_any_number_of_threads() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (mut by_pages, mut tables) = (0, 0);
+    for path in corpus(dir.path()).unwrap_or_default() {
+        let c = open(&path).expect("opened");
+        let expected = of_connection(&c).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        for threads in [1, 2, 3, 8] {
+            let digest = of_file(&path, threads, &|_| {}).expect("a digest");
+            assert_eq!(digest, expected, "{} on {threads} threads", path.display());
+        }
+        let layout = Layout::read(&c).expect("a layout");
+        let pages = Pages::open(&path).unwrap_or_else(|| panic!("{} is at rest", path.display()));
+        for (table, digest) in layout.tables.iter().zip(&expected.tables) {
+            tables += 1;
+            let Some(mut scan) = PageScan::new(&pages, table) else { continue };
+            let (mut stream, mut root) = (ChunkStream::new(), table_stream(table));
+            let read = scan.chunks(i64::MIN, i64::MAX, &mut stream, |chunk, _| {
+                root.chunk(&chunk);
+                true
+            });
+            if read.is_ok() {
+                by_pages += 1;
+                assert_eq!(root.finish(stream.rows), digest.root, "{} {}", path.display(), table.name);
+            }
+        }
+    }
+    assert!(by_pages * 10 >= tables * 9, "only {by_pages} of {tables} tables were read by their pages");
+}
+
+#[test]
+fn a_vacuumed_copy_of_a_corpus_database_has_the_same_digest_and_a_changed_value_another() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for path in corpus(dir.path()).unwrap_or_default() {
+        let name = path.display();
+        let before = of_file(&path, 2, &|_| {}).expect("a digest");
+        let copy = path.with_extension("vacuumed");
+        let c = Connection::open(&path).expect("opened");
+        c.execute("VACUUM INTO ?1", [copy.to_str().expect("a name")]).expect("vacuumed");
+        assert_eq!(of_file(&copy, 2, &|_| {}).expect("a digest"), before, "{name}");
+        let layout = Layout::read(&c).expect("a layout");
+        let plain = |t: &&Table| matches!(t.key, Key::Rowid(_)) && !t.derived && t.alias != Some(0);
+        let with_rows = |t: &&Table| before.tables.iter().any(|d| d.name == t.name && d.rows > 0);
+        let Some(table) = layout.tables.iter().filter(plain).find(with_rows) else { continue };
+        let (table_name, column) = (quote(&table.name), quote(&table.columns[0]));
+        let sql = format!(
+            "UPDATE {table_name} SET {column} = x'00' WHERE rowid = (SELECT min(rowid) FROM {table_name})"
+        );
+        c.execute_batch("PRAGMA foreign_keys=OFF; PRAGMA ignore_check_constraints=ON").expect("set");
+        if c.execute(&sql, []).is_err() {
+            continue; // a trigger of the application's, or a STRICT table
+        }
+        let after = of_file(&path, 2, &|_| {}).expect("a digest");
+        assert_ne!(after.root, before.root, "{name} {table_name}");
+        let differ = |t: &&TableDigest| before.tables.iter().all(|b| b.root != t.root);
+        assert!(after.tables.iter().filter(differ).any(|t| t.name == table.name), "{name} {table_name}");
     }
 }
