@@ -93,6 +93,7 @@ pub(super) fn feed(
     judged: bool,
     progress: &mut dyn FnMut(usize),
 ) {
+    verifier.announce(entries.len() as u64);
     let mut rest = entries;
     let mut judge: Option<Judge> = None;
     while !rest.is_empty() && !verifier.stopped() {

@@ -52,6 +52,9 @@ pub struct Options {
     pub shallow: bool,
 }
 
+/// Judges what an entry claims, under the policy in force.
+pub type Judge<'a> = &'a dyn Fn(&State, &Statement, &EntryFiles) -> Verdict;
+
 /// How packets are read and judged; both are other modules' work. Paths begin with `packet/`.
 #[derive(Clone, Copy)]
 pub struct Packets<'a> {
@@ -59,7 +62,7 @@ pub struct Packets<'a> {
     pub facts: &'a dyn Fn(&EntryFiles) -> Result<PacketFacts, Verdict>,
     /// Judges an entry's claims and packet under the policy in force: the state is the one before the entry, for a
     /// genesis the one after. `None`: not judged, and step 6 is then not established.
-    pub judge: Option<&'a dyn Fn(&State, &Statement, &EntryFiles) -> Verdict>,
+    pub judge: Option<Judge<'a>>,
 }
 
 /// A verification under way.
@@ -71,6 +74,7 @@ pub struct Verifier {
     last_oid: Option<GitId>,
     head_oid: Option<String>,
     seen: u64,
+    announced: u64,
     stopped: Option<u64>,
     remembered_met: bool,
     unjudged: bool,
@@ -91,6 +95,7 @@ impl Verifier {
             last_oid: None,
             head_oid: None,
             seen: 0,
+            announced: 0,
             stopped: None,
             remembered_met: false,
             unjudged: false,
@@ -107,6 +112,12 @@ impl Verifier {
     /// Whether an entry did not hold, so that nothing after it can be established.
     pub fn stopped(&self) -> bool {
         self.stopped.is_some()
+    }
+
+    /// Says that so many entries more are to come: those that are then not pushed, since reading them failed or the
+    /// caller gave up, are not established in any step. Without this the entries that were pushed count as all.
+    pub fn announce(&mut self, entries: u64) {
+        self.announced += entries;
     }
 
     /// Adds what was found outside: an object that cannot be read (step 1), grafts or replace refs (step 8). A reason
@@ -187,6 +198,7 @@ impl Verifier {
             seen: self.seen,
             verified: self.state.next_seq(),
             stopped: self.stopped.is_some(),
+            unread: self.announced > self.seen,
             unjudged: self.unjudged,
             gaps,
         });
@@ -263,6 +275,11 @@ impl Verifier {
         if let Some(at) = self.stopped {
             let text = format!("entry {at} and all after it: chain, authority, packets and grants");
             gap(GapKind::ReplayStopped, text);
+        }
+        if self.announced > self.seen {
+            let text =
+                format!("{} of {} entries: they were not read", self.announced - self.seen, self.announced);
+            gap(GapKind::NotRead, text);
         }
         if self.unjudged {
             gap(GapKind::NotJudged, "packets and claims: they were not judged, as asked".into());

@@ -125,6 +125,8 @@ pub struct LedgerName {
 pub enum GapKind {
     /// An entry does not hold, so nothing after it has an authority.
     ReplayStopped,
+    /// Entries were not read.
+    NotRead,
     /// Packets were not judged.
     NotJudged,
     /// A shallow clone.
@@ -230,6 +232,7 @@ pub(super) struct Ending<'a> {
     pub(super) seen: u64,
     pub(super) verified: u64,
     pub(super) stopped: bool,
+    pub(super) unread: bool,
     pub(super) unjudged: bool,
     pub(super) gaps: Vec<Gap>,
 }
@@ -241,6 +244,7 @@ pub(super) fn assemble(ending: Ending<'_>) -> Report {
         .map(|step| {
             let (listed, more) = &ending.found.steps[step as usize];
             let unreached = nothing
+                || (ending.unread && step != Step::Completeness)
                 || (ending.stopped && step.is_replay())
                 || (ending.unjudged && step == Step::Packet)
                 || !listed.accepted();

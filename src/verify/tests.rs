@@ -223,6 +223,25 @@ fn what_is_noted_from_outside_counts() {
 }
 
 #[test]
+fn entries_that_were_announced_and_not_pushed_are_not_established() {
+    let book = Book::full();
+    for pushed in [3, 4] {
+        let mut verifier = Verifier::new(Options::default());
+        verifier.announce(4);
+        for stored in &book.entries[..pushed] {
+            verifier.push(stored, check(stored), packets());
+        }
+        let (report, _) = verifier.finish();
+        let (outcome, exit) = if pushed == 4 { (Outcome::Held, 0) } else { (Outcome::NotEstablished, 3) };
+        assert_eq!(
+            (report.outcome(Step::Object), report.outcome(Step::Grants), report.exit_code),
+            (outcome, outcome, exit)
+        );
+        assert_eq!(report.not_established.iter().any(|g| g.kind == GapKind::NotRead), pushed == 3);
+    }
+}
+
+#[test]
 fn a_report_is_bounded_and_its_exit_code_is_not() {
     let mut verifier = Verifier::new(Options::default());
     for i in 0..MAX_REASONS + 5 {

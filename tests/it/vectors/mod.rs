@@ -12,6 +12,7 @@ mod merkle;
 mod sshsig;
 
 /// The vectors, or `None` (told by name) where the corpora are not there. A set variable demands them.
+#[allow(clippy::print_stderr)] // a test that does not run says so
 fn vectors(test: &str) -> Option<PathBuf> {
     match std::env::var_os("FIX7_CORPORA") {
         Some(root) => {
