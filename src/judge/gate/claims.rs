@@ -13,6 +13,9 @@
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::squeeze::{self, Letters, fold, letter};
+use super::words::{
+    backward, contains, ends_word, forward, one_case, rot13, rot13_byte, starts_word, written_as_one,
+};
 use crate::policy::Claims;
 
 /// Most hits told of one text: a report of a thousand lines helps nobody.
@@ -21,8 +24,6 @@ pub(super) const MAX_HITS: usize = 8;
 const MAX_FILLERS: usize = 3;
 /// Most letters of an ending (`pass` in `passing`), looking backward.
 const MAX_ENDING: usize = 3;
-/// Most separators within a token on an ordinary ref: a token in capitals may be spaced that far.
-const MAX_ORDINARY_GAP: usize = 8;
 
 /// How much is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -309,88 +310,4 @@ impl Finder {
                 && text.get(end).is_none_or(|b| b"\"'`.,;)]}|<*[\\\n\r".contains(b))
         })
     }
-}
-
-/// Reads `word` from `from` on, passing over separators, digits and symbols that are not its next letter.
-fn forward(text: &[u8], from: usize, word: &[u8]) -> Option<usize> {
-    let mut at = from;
-    for &wanted in word {
-        loop {
-            let byte = *text.get(at)?;
-            at += 1;
-            if letter(byte) == wanted {
-                break;
-            }
-            if byte.is_ascii_alphabetic() {
-                return None;
-            }
-        }
-    }
-    Some(at)
-}
-
-/// Reads `word` backward so that it ends before `to`.
-fn backward(text: &[u8], to: usize, word: &[u8]) -> Option<usize> {
-    let mut at = to;
-    for &wanted in word.iter().rev() {
-        loop {
-            at = at.checked_sub(1)?;
-            if letter(text[at]) == wanted {
-                break;
-            }
-            if text[at].is_ascii_alphabetic() {
-                return None;
-            }
-        }
-    }
-    Some(at)
-}
-
-/// Whether a word may end at `end`: no letter follows at once, or a capital follows a small letter.
-fn ends_word(text: &[u8], end: usize) -> bool {
-    let hump = |next: u8| next.is_ascii_uppercase() && text[end - 1].is_ascii_lowercase();
-    text.get(end).is_none_or(|&next| !next.is_ascii_alphabetic() || hump(next))
-}
-
-fn starts_word(text: &[u8], at: usize) -> bool {
-    let hump = |before: u8| before.is_ascii_lowercase() && text[at].is_ascii_uppercase();
-    at.checked_sub(1).is_none_or(|before| !text[before].is_ascii_alphabetic() || hump(text[before]))
-}
-
-/// Whether a piece is written as words are: all small, all capitals, or one capital in front.
-fn one_case(piece: &[u8]) -> bool {
-    let rest = piece.get(1..).unwrap_or_default();
-    let small = rest.iter().all(u8::is_ascii_lowercase);
-    small || piece.iter().all(u8::is_ascii_uppercase)
-}
-
-/// Whether the letters of a token stand together: in capitals a few separators apart, otherwise one that joins
-/// words. `if x == "production": pass` is a program, `production-pass` is a claim; so is `production pass`, but
-/// `the cutover passed` is prose.
-fn written_as_one(text: &[u8], at: usize, end: usize) -> bool {
-    let piece = &text[at..end];
-    if piece.iter().all(|b| !b.is_ascii_lowercase()) {
-        let gaps = piece.split(|b| b.is_ascii_alphabetic());
-        return gaps.into_iter().all(|gap| gap.len() <= MAX_ORDINARY_GAP);
-    }
-    let joins = |b: u8| b"-_./ ~+=:".contains(&b) || letter(b) != 0;
-    let gaps = piece.split(|b| b.is_ascii_alphabetic());
-    let joined = gaps.into_iter().all(|gap| gap.len() <= 1 && gap.iter().all(|&b| joins(b)));
-    joined && (!piece.contains(&b' ') || ends_word(text, end))
-}
-
-fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len().max(1)).any(|w| w == word)
-}
-
-fn rot13_byte(b: u8) -> u8 {
-    match b {
-        b'a'..=b'z' => (b - b'a' + 13) % 26 + b'a',
-        b'A'..=b'Z' => (b - b'A' + 13) % 26 + b'A',
-        _ => b,
-    }
-}
-
-fn rot13(word: &str) -> String {
-    word.bytes().map(|b| char::from(rot13_byte(b))).collect()
 }

@@ -222,21 +222,17 @@ impl Runs {
     }
 
     fn keep(&mut self, bytes: &[u8], aligned: bool) {
-        if holds_plain_text(bytes) {
+        let text = holds_text(bytes);
+        if text {
             self.line(bytes);
-            return;
         }
-        if !aligned || bytes.len() < MIN_PLAIN {
+        if !aligned || bytes.len() < MIN_PLAIN || text && !bytes.contains(&0) {
             return;
         }
         if is_packed(bytes) {
             self.packed.push(bytes.to_vec());
         } else if let Some(format) = opaque_format(bytes) {
             self.opaque = Some(format);
-        } else if std::str::from_utf8(bytes)
-            .is_ok_and(|text| text.chars().filter(|c| !c.is_ascii()).count() > 1)
-        {
-            self.line(bytes);
         } else {
             for text in wide(bytes) {
                 self.line(text.as_bytes());
@@ -273,13 +269,6 @@ impl Runs {
     /// Lists of character codes: `50 52 4f`, `0x50, 0x52`, `80,82,79`, `01010000 01010010`.
     fn numbers(&mut self, text: &[u8]) {
         let mut lists: [Vec<u8>; 3] = Default::default();
-        let mut end = |list: &mut Vec<u8>| {
-            if list.len() >= MIN_PLAIN && holds_plain_text(list) {
-                self.text.extend_from_slice(list);
-                self.text.push(b'\n');
-            }
-            list.clear();
-        };
         for word in text.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
             let digits = match word {
                 [b'0', b'x' | b'X', rest @ ..] => rest,
@@ -292,22 +281,34 @@ impl Runs {
             for (list, value) in lists.iter_mut().zip([code(&[2], 16), code(&[2, 3], 10), code(&[8], 2)]) {
                 match value {
                     Some(value) => list.push(value),
-                    None if list.is_empty() => {}
-                    None => end(list),
+                    None if list.len() < MIN_PLAIN => list.clear(),
+                    None => self.keep(&std::mem::take(list), true),
                 }
             }
         }
-        lists.iter_mut().for_each(end);
+        lists.iter().for_each(|list| self.keep(list, true));
     }
 }
 
-/// Whether some bytes in a row are plain text (zero bytes pass: UTF-16).
-fn holds_plain_text(bytes: &[u8]) -> bool {
-    let mut row = 0;
-    bytes.iter().any(|&b| {
-        row = if matches!(b, 0 | b'\t' | b'\n' | b'\r' | 0x20..0x7f) { row + 1 } else { 0 };
-        row >= MIN_PLAIN && b != 0
-    })
+/// Whether some characters in a row are text: printable ASCII (zero bytes pass: UTF-16), or UTF-8.
+fn holds_text(bytes: &[u8]) -> bool {
+    let is_tail = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
+    let (mut row, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let length = match byte {
+            0 | b'\t' | b'\n' | b'\r' | 0x20..0x7f => 1,
+            0xc2..=0xdf if is_tail(at + 1) => 2,
+            0xe0..=0xef if is_tail(at + 1) && is_tail(at + 2) => 3,
+            0xf0..=0xf4 if (1..4).all(|n| is_tail(at + n)) => 4,
+            _ => 0,
+        };
+        row = if length == 0 { 0 } else { row + 1 };
+        if row >= MIN_PLAIN && byte != 0 {
+            return true;
+        }
+        at += length.max(1);
+    }
+    false
 }
 
 /// Whether bytes begin as gzip or zlib do.
@@ -376,10 +377,10 @@ pub(super) fn wide(bytes: &[u8]) -> Vec<String> {
     texts
 }
 
-/// Letters of one script share their high bytes (or, as surrogates, every second one): `high` says which byte.
+/// Letters of one script share their high bytes, or do so in turn (surrogates, marks between letters): `high` says
+/// which byte of a pair that is.
 fn is_like_utf16(bytes: &[u8], high: usize) -> bool {
     let highs = || bytes.iter().skip(high).step_by(2);
-    let pairs = highs().zip(highs().skip(1)).filter(|(a, b)| a == b).count();
-    let alternate = highs().zip(highs().skip(2)).filter(|(a, b)| a == b).count();
-    bytes.len() >= 2 * MIN_PLAIN && pairs.max(alternate) * 3 > bytes.len() / 2
+    let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
+    bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) * 6 > bytes.len() / 2)
 }

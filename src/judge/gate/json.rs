@@ -15,6 +15,8 @@ use crate::policy::Claims;
 
 /// Longest text in bytes that can be a subject or a verdict by itself.
 const MAX_WORD_BYTES: usize = 40;
+/// Beginnings in a text that turn out not to be documents: each further one only costs time.
+const MAX_BROKEN: u32 = 16;
 
 /// What a walk over a document meets.
 pub(super) trait Visitor {
@@ -30,13 +32,15 @@ pub(super) trait Visitor {
     fn scalar(&mut self, _raw: &[u8]) {}
 }
 
-/// Whether a text may be JSON.
-pub(super) fn is_like_json(text: &[u8]) -> bool {
-    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+/// Whether a document may begin here: an object or an array, in a text with a text at once.
+fn begins(text: &[u8], whole: bool) -> bool {
+    let next = || text.get(1..).and_then(|rest| rest.trim_ascii_start().first());
+    matches!(text.first(), Some(b'{' | b'[')) && (whole || next() == Some(&b'"'))
 }
 
-/// Walks over `text`. False when it is not well-formed as far as the pieces show.
-pub(super) fn walk(text: &[u8], visitor: &mut impl Visitor) -> bool {
+/// Walks over the document that `text` begins with. Where it ends; nothing when it is not well-formed as far as the
+/// pieces show.
+pub(super) fn walk(text: &[u8], visitor: &mut impl Visitor) -> Option<usize> {
     let mut open: Vec<u8> = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -49,14 +53,17 @@ pub(super) fn walk(text: &[u8], visitor: &mut impl Visitor) -> bool {
             }
             c @ (b'}' | b']') => {
                 if open.pop() != Some(c) {
-                    return false;
+                    return None;
                 }
                 visitor.close();
                 at += 1;
+                if open.is_empty() {
+                    return Some(at);
+                }
             }
             b'"' => {
                 let start = at + 1;
-                let Some(length) = string_length(&text[start..]) else { return false };
+                let length = string_length(&text[start..])?;
                 let raw = &text[start..start + length];
                 at = start + length + 1;
                 let after = text[at..].iter().find(|b| !b.is_ascii_whitespace());
@@ -72,10 +79,10 @@ pub(super) fn walk(text: &[u8], visitor: &mut impl Visitor) -> bool {
                 visitor.scalar(&text[at..at + length]);
                 at += length;
             }
-            _ => return false,
+            _ => return None,
         }
     }
-    open.is_empty()
+    None
 }
 
 fn string_length(text: &[u8]) -> Option<usize> {
@@ -126,16 +133,29 @@ impl Words {
         }
     }
 
-    /// What the structure of a document says.
-    pub(super) fn read(&self, text: &[u8]) -> Structure {
-        let mut reader =
-            Reader { words: self, found: Structure::default(), frames: Vec::new(), key: Key::default() };
-        let well_formed = walk(text, &mut reader);
-        // What a document that breaks off has said so far counts.
-        while !reader.frames.is_empty() {
-            reader.close();
+    /// What the structure of a text's documents says; nothing when it has none.
+    pub(super) fn read(&self, text: &[u8]) -> Option<Structure> {
+        let mut reader = Reader { words: self, found: None, frames: Vec::new(), key: Key::default() };
+        let whole = text.len() - text.trim_ascii_start().len();
+        let (mut at, mut broken) = (0, 0);
+        while let Some(step) = memchr::memchr2(b'{', b'[', &text[at..]) {
+            at += step;
+            if !begins(&text[at..], at == whole) {
+                at += 1;
+                continue;
+            }
+            reader.found.get_or_insert_with(Structure::default);
+            let end = walk(&text[at..], &mut reader);
+            // What a document that breaks off has said so far counts.
+            while !reader.frames.is_empty() {
+                reader.close();
+            }
+            broken += u32::from(end.is_none());
+            if broken == MAX_BROKEN {
+                break;
+            }
+            at += end.unwrap_or(1);
         }
-        reader.found.well_formed = well_formed;
         reader.found
     }
 }
@@ -143,12 +163,11 @@ impl Words {
 /// What the structure of a document says.
 #[derive(Default)]
 pub(super) struct Structure {
-    pub(super) well_formed: bool,
     /// All texts, a line each.
     pub(super) texts: Vec<u8>,
     /// All names of members, a line each.
     pub(super) keys: Vec<u8>,
-    /// Texts that are documents themselves.
+    /// Texts that may hold documents themselves.
     pub(super) documents: Vec<Vec<u8>>,
     /// A verdict stands beside or below a subject.
     pub(super) claims: bool,
@@ -175,15 +194,19 @@ struct Frame {
 
 struct Reader<'a> {
     words: &'a Words,
-    found: Structure,
+    found: Option<Structure>,
     frames: Vec<Frame>,
     key: Key,
 }
 
 impl Reader<'_> {
+    fn found(&mut self) -> &mut Structure {
+        self.found.get_or_insert_with(Structure::default)
+    }
+
     fn verdict(&mut self) {
         let below = self.frames.last().is_some_and(|f| f.below_subject) || self.key.is_subject;
-        self.found.claims |= below;
+        self.found().claims |= below;
         if let Some(frame) = self.frames.last_mut() {
             frame.has_verdict = true;
         }
@@ -200,7 +223,7 @@ impl Visitor for Reader<'_> {
 
     fn close(&mut self) {
         let Some(frame) = self.frames.pop() else { return };
-        self.found.claims |= frame.in_scope && frame.has_verdict;
+        self.found().claims |= frame.in_scope && frame.has_verdict;
         if let Some(above) = self.frames.last_mut() {
             above.has_verdict |= frame.has_verdict;
             above.in_scope |= frame.key.is_scope && frame.in_scope;
@@ -209,8 +232,8 @@ impl Visitor for Reader<'_> {
     }
 
     fn key(&mut self, raw: &[u8]) {
-        self.found.keys.extend_from_slice(raw);
-        self.found.keys.push(b'\n');
+        self.found().keys.extend_from_slice(raw);
+        self.found().keys.push(b'\n');
         self.key = Key::default();
         if raw.len() <= MAX_WORD_BYTES {
             let word = fold_bytes(raw);
@@ -223,12 +246,17 @@ impl Visitor for Reader<'_> {
     }
 
     fn text(&mut self, raw: &[u8], _at: usize) {
-        match self.words.vocabulary.iter().any(|word| word == raw) {
-            true => self.found.texts.extend_from_slice(b"-x-"), // the product's own word: it joins nothing
-            false => self.found.texts.extend_from_slice(raw),
+        let own_word = self.words.vocabulary.iter().any(|word| word == raw);
+        let texts = &mut self.found().texts;
+        match raw.len() {
+            _ if own_word => texts.extend_from_slice(b" -x- "), // the product's own word: it joins nothing
+            40 | 64 if raw.iter().all(u8::is_ascii_hexdigit) => texts.push(b' '), // a digest
+            _ => texts.extend_from_slice(raw),
         }
-        self.found.texts.push(b'\n');
-        if raw.len() <= MAX_WORD_BYTES {
+        texts.push(b'\n');
+        if matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            self.found().documents.push(unescaped(raw));
+        } else if raw.len() <= MAX_WORD_BYTES {
             let word = fold_bytes(raw);
             if self.words.verdicts.contains(&word) || self.key.is_verdict && is_yes(raw) {
                 self.verdict();
@@ -237,8 +265,6 @@ impl Visitor for Reader<'_> {
             if let Some(frame) = self.frames.last_mut() {
                 frame.in_scope |= in_scope;
             }
-        } else if is_like_json(raw) {
-            self.found.documents.push(unescaped(raw));
         }
         self.key = Key::default();
     }
@@ -265,7 +291,8 @@ mod tests {
     use crate::policy::Policy;
 
     fn claims(text: &str) -> bool {
-        Words::new(Policy::default_policy().claims()).read(text.as_bytes()).claims
+        let read = Words::new(Policy::default_policy().claims()).read(text.as_bytes());
+        read.is_some_and(|structure| structure.claims)
     }
 
     #[test]
@@ -288,11 +315,22 @@ mod tests {
     #[test]
     fn pieces_are_told_in_order() {
         let words = Words::new(Policy::default_policy().claims());
-        let read = words.read(br#"{"a":"x","b":["HOLD_PRODUCTION","y\"z"],"c":1}"#);
-        assert!(read.well_formed);
-        assert_eq!((read.texts, read.keys), (b"x\n-x-\ny\\\"z\n".to_vec(), b"a\nb\nc\n".to_vec()));
-        for broken in ["{", "}", "[}", "{\"a", "{\"a\\", "@"] {
-            assert!(!words.read(broken.as_bytes()).well_formed, "{broken}");
+        let read = |text: &str| {
+            let structure = words.read(text.as_bytes())?;
+            let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+            Some((text(structure.texts), text(structure.keys)))
+        };
+        let said = read(r#"{"a":"x","b":["HOLD_PRODUCTION","y\"z"],"c":1}"#).expect("a document");
+        assert_eq!((said.0.as_str(), said.1.as_str()), ("x\n -x- \ny\\\"z\n", "a\nb\nc\n"));
+        let two = read(r#"first ["a"] then {"b":"c"} and {"d":"e"#).expect("two documents");
+        assert_eq!((two.0.as_str(), two.1.as_str()), ("a\nc\n", "b\nd\n"));
+        assert_eq!(read("no [1] {document}"), None);
+        for broken in ["{", "}", "[}", "{\"a", "{\"a\\", "@", "[\"a\""] {
+            assert_eq!(walk(broken.as_bytes(), &mut Nothing), None, "{broken}");
         }
+        assert_eq!(walk(b"[\"a\"] ", &mut Nothing), Some(5));
     }
+
+    struct Nothing;
+    impl Visitor for Nothing {}
 }

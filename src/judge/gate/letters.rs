@@ -78,6 +78,21 @@ pub(super) fn tag_text(text: &str) -> Option<String> {
     (!found.is_empty()).then_some(found)
 }
 
+/// The text that was meant where UTF-8 was read as Latin-1 (`Ã©` for `é`), if it was.
+pub(super) fn misread(text: &str) -> Option<String> {
+    let is_byte = |c: char| u8::try_from(u32::from(c)).is_ok();
+    let mut meant = String::new();
+    for part in text.split(|c| !is_byte(c)).filter(|part| !part.is_ascii()) {
+        let bytes: Vec<u8> = part.chars().map(|c| c as u8).collect();
+        let part = String::from_utf8_lossy(&bytes);
+        if part.chars().any(|c| !c.is_ascii() && c != char::REPLACEMENT_CHARACTER) {
+            meant.push_str(&part);
+            meant.push('\n');
+        }
+    }
+    (!meant.is_empty()).then_some(meant)
+}
+
 fn push(to: &mut Vec<u8>, letters: [u8; KEPT]) {
     to.extend(letters.into_iter().take_while(|&b| b != 0));
 }
@@ -227,6 +242,13 @@ mod tests {
         let hidden: String = "PASS".chars().filter_map(|c| char::from_u32(0xe0000 + c as u32)).collect();
         assert_eq!(tag_text(&format!("a{hidden}b")).as_deref(), Some("PASS"));
         assert_eq!(tag_text("ab"), None);
+    }
+
+    #[test]
+    fn text_that_was_misread_is_read_again() {
+        assert_eq!(misread("生Ã©").as_deref(), Some("é\n"));
+        assert_eq!(misread("é"), None);
+        assert_eq!(misread("é生"), None);
     }
 
     #[test]

@@ -37,7 +37,12 @@ mod letters;
 mod places;
 mod squeeze;
 mod views;
+mod words;
 
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod disguises;
 #[cfg(test)]
 mod tests;
 

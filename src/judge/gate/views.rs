@@ -13,12 +13,14 @@
 //! ```
 
 use super::claims::{Finder, MAX_HITS, Reach};
-use super::json::{self, Words};
+use super::json::{Structure, Words};
 use super::{decode, letters};
 use crate::policy::Limits;
 
 /// Bytes of an object below which the expansion is not counted: a short text may hold a long one.
 const EXPANSION_FREE: u64 = 64 << 10;
+/// Why a text at the bottom is not looked into.
+const TOO_DEEP: &str = "encoded within more encodings than limits.decode_depth";
 /// Shortest text in bytes that counts as one more layer when the layers are used up.
 const MIN_FURTHER: usize = 12;
 
@@ -96,13 +98,20 @@ impl<'a> Walk<'a> {
         if self.out.findings.len() >= MAX_HITS || bytes.is_empty() {
             return;
         }
-        if self.layers.len() == self.depth {
+        if self.depth == 0 {
             let text = std::str::from_utf8(bytes).is_ok_and(|t| !t.contains(|c: char| c < ' ' && c != '\n'));
             if text && bytes.len() >= MIN_FURTHER {
-                self.undecided(format!("encoded more than {} times", self.depth));
+                self.undecided(TOO_DEEP);
             }
             return;
         }
+        self.depth -= 1;
+        self.within(name, bytes, look);
+        self.depth += 1;
+    }
+
+    /// Looks at what is no encoding, but another way to read the same; it is shorter, so that this ends.
+    fn within(&mut self, name: &'static str, bytes: &[u8], look: impl FnOnce(&mut Self, &[u8])) {
         let length = bytes.len() as u64;
         if self.budget < length {
             self.undecided("decodes to more bytes than the limit");
@@ -141,6 +150,10 @@ impl<'a> Walk<'a> {
     }
 
     fn packed(&mut self, bytes: &[u8]) {
+        if self.depth == 0 {
+            self.undecided(TOO_DEEP);
+            return;
+        }
         let (inflated, over) = decode::inflate(bytes, self.budget as usize);
         if over {
             self.undecided("inflates to more bytes than the limit");
@@ -167,15 +180,18 @@ impl<'a> Walk<'a> {
             self.find(second);
         }
         if let Some(hidden) = letters::tag_text(text) {
-            self.layer("tag characters", hidden.as_bytes(), |walk, bytes| walk.utf8(bytes));
+            self.within("tag characters", hidden.as_bytes(), |walk, bytes| walk.utf8(bytes));
+        }
+        if let Some(meant) = letters::misread(text) {
+            self.within("UTF-8 read as Latin-1", meant.as_bytes(), |walk, bytes| walk.utf8(bytes));
         }
         self.decoded(letters::plain(text).as_bytes());
     }
 
     /// Every view that decoding text makes.
     fn decoded(&mut self, text: &[u8]) {
-        if self.manner.thorough && json::is_like_json(text) {
-            self.structure(text);
+        if let Some(structure) = self.words.read(text).filter(|_| self.manner.thorough) {
+            self.structure(structure);
         }
         if let Some(plain) = decode::unescape(text) {
             self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));
@@ -190,23 +206,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn structure(&mut self, text: &[u8]) {
-        let structure = self.words.read(text);
+    fn structure(&mut self, structure: Structure) {
         if structure.claims {
             self.report("structure: a verdict about a subject".to_owned(), None);
         }
         for (joined, what) in [(&structure.texts, "texts joined"), (&structure.keys, "keys joined")] {
-            let reading = match std::str::from_utf8(joined) {
-                Ok(text) if !text.is_ascii() => letters::read(text).first,
-                _ => joined.clone(),
-            };
+            let reading = letters::read(&String::from_utf8_lossy(joined)).first;
             for hit in self.finder.find(&reading, Reach::Phrases) {
                 self.report(format!("{}, {what}", hit.rule), None);
             }
         }
-        // A run that is cut into several texts: one line each, read as wrapped.
-        let runs = decode::runs(&structure.texts);
-        self.layer("texts joined, base64/base32/hex", &runs.text, |walk, bytes| walk.bytes(bytes));
+        let glued: Vec<u8> = structure.texts.into_iter().filter(|&b| b != b'\n').collect();
+        self.within("texts joined", &glued, |walk, bytes| walk.decoded(bytes));
         for document in structure.documents {
             self.layer("a document in a text", &document, |walk, bytes| walk.bytes(bytes));
         }
@@ -214,8 +225,10 @@ impl<'a> Walk<'a> {
 
     /// Looks for claims in ASCII letters, whose lines are the object's as long as no layer was taken away.
     fn find(&mut self, letters: &[u8]) {
-        let own = self.layers.iter().all(|layer| *layer == "escapes");
-        let reach = if own { self.manner.reach } else { self.manner.decoded_reach };
+        let reach = match self.layers.last() {
+            None | Some(&"escapes") => self.manner.reach,
+            Some(_) => self.manner.decoded_reach,
+        };
         for hit in self.finder.find(letters, reach) {
             let line = letters[..hit.at].iter().filter(|&&b| b == b'\n').count() + 1;
             let line = self.layers.is_empty().then_some(line);
