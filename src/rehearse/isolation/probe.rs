@@ -101,7 +101,8 @@ fn attempt(name: &str, setup: &Setup) -> io::Result<()> {
             UnixStream::connect_addr(&address)?.write_all(nonce)
         }
         "read-secret" => fs::read(secret).map(drop),
-        "read-system" => fs::read("/etc/passwd").map(drop),
+        // A file of the system that is there and readable on every machine.
+        "read-proc" => fs::read("/proc/self/status").map(drop),
         "read-canary" => fs::read(CANARY).map(drop),
         "list-outside" => fs::read_dir(outside).map(drop),
         "list-root" => fs::read_dir("/").map(drop),
