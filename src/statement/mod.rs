@@ -119,7 +119,7 @@ impl Statement {
     /// A rule of the claim does not hold.
     pub fn genesis(nonce: Nonce, genesis: Genesis, policy: Digest) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(POLICY_FILE.to_owned(), policy)]);
-        Statement { subjects, ledger: None, nonce, claim: Claim::Genesis(genesis) }.checked()
+        Statement { subjects, ledger: None, nonce, claim: Claim::Genesis(genesis) }.written()
     }
 
     /// A grant in the ledger whose genesis statement has this digest.
@@ -128,7 +128,7 @@ impl Statement {
     /// A rule of the claim does not hold.
     pub fn grant(ledger: Digest, nonce: Nonce, grant: Grant) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(document::LEDGER_SUBJECT.to_owned(), ledger)]);
-        Statement { subjects, ledger: Some(ledger), nonce, claim: Claim::Grant(grant) }.checked()
+        Statement { subjects, ledger: Some(ledger), nonce, claim: Claim::Grant(grant) }.written()
     }
 
     /// A rehearsal, or a rerun where the claim names the rehearsal that it repeats, about the packet's files
@@ -146,7 +146,7 @@ impl Statement {
             None => Claim::Rehearsal(rehearsal),
             Some(_) => Claim::Rerun(rehearsal),
         };
-        Statement { subjects, ledger: Some(ledger), nonce, claim }.checked()
+        Statement { subjects, ledger: Some(ledger), nonce, claim }.written()
     }
 
     /// Reads `statement.json`.
@@ -206,6 +206,11 @@ impl Statement {
     /// The kind of its entry.
     pub fn kind(&self) -> Kind {
         self.claim.kind()
+    }
+
+    /// What is made here must be what would be read.
+    fn written(self) -> Result<Statement, StatementError> {
+        Statement::parse(&self.checked()?.to_bytes())
     }
 
     fn checked(self) -> Result<Statement, StatementError> {

@@ -231,3 +231,58 @@ fn roles_are_a_set() {
     let roles: BTreeSet<Role> = [Role::Witness, Role::Owner].into();
     assert_eq!(roles.iter().map(|r| r.name()).collect::<Vec<_>>(), ["owner", "witness"]);
 }
+
+mod round_trips {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-9_007_199_254_740_991i64..=9_007_199_254_740_991).prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            "[\\x00-\\x1f\\x7f\"\\\\/]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map("[ -~]{0,8}", inner, 0..4)
+                    .prop_map(|m| Value::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_can_be_stated_is_read_back(facts in proptest::collection::btree_map("[a-z0-9_]{1,8}", value(), 0..5), text in "\\PC{1,20}", n in any::<[u8; 16]>()) {
+            let Claim::Rehearsal(mut claim) = rehearsal(None).claim else { unreachable!("a rehearsal") };
+            claim.mentions[0].reason = text;
+            claim.run = Run::new(facts).expect("bounded");
+            let subjects = Subjects::from([("packet/x".to_owned(), Digest::of(&n))]);
+            let plain = Statement { subjects, ledger: Some(Digest::of(b"g")), nonce: Nonce::from_bytes(n), claim: Claim::Rehearsal(claim) };
+            let canonical = canon::to_vec(&Document::from_statement(&plain)).ok();
+            match plain.clone().written() {
+                Ok(statement) => {
+                    prop_assert_eq!(Some(statement.to_bytes()), canonical);
+                    prop_assert_eq!(statement, plain);
+                }
+                // Text that is not NFC is refused by both doors.
+                Err(_) => prop_assert!(canonical.is_none()),
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_the_parser_panic(insert in proptest::collection::vec(any::<u8>(), 0..40), at in 0usize..1200) {
+            let mut bytes = rehearsal(None).to_bytes();
+            let at = at.min(bytes.len());
+            bytes.splice(at..at, insert.iter().copied());
+            if let Ok(read) = Statement::parse(&bytes) {
+                prop_assert_eq!(read.to_bytes(), bytes);
+            }
+            prop_assert!(Statement::parse(&insert).is_err());
+        }
+    }
+}

@@ -339,3 +339,32 @@ fn a_signature_that_was_malleated_is_refused_in_both_places() {
     assert!(found.object.accepted() && found.content.accepted());
     assert!(found.signatures.has(Code::SignatureInvalid));
 }
+
+mod any_order {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    static BOOK: LazyLock<(Vec<StoredEntry>, Vec<Checked>)> = LazyLock::new(|| {
+        let book = Book::full();
+        let checked = book.entries.iter().map(check).collect();
+        (book.entries, checked)
+    });
+
+    proptest! {
+        #[test]
+        fn only_a_beginning_of_the_ledger_verifies(order in proptest::collection::vec(0usize..4, 0..7)) {
+            let (entries, checked) = &*BOOK;
+            let mut verifier = Verifier::new(Options::default());
+            for at in &order {
+                verifier.push(&entries[*at], checked[*at].clone(), packets());
+            }
+            let (report, state) = verifier.finish();
+            let right = order.iter().enumerate().take_while(|(i, at)| i == *at).count();
+            prop_assert_eq!((report.verified, state.next_seq()), (right as u64, right as u64));
+            prop_assert_eq!(report.exit_code == 0, right == order.len() && right > 0);
+        }
+    }
+}
