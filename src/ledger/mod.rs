@@ -5,6 +5,15 @@
 //!
 //! ```text
 //! Repository::open ─► tip ─► Reader::read_chain ─► Reader::read_entry ─► StoredEntry ─► (entry, verify)
+//! (record) ─► Repository::lock ─► append: one pack, flushed, read back ─► ref by compare-and-swap ─► push
+//! git's hook input ─► push::Push ─► push::examine ─► new entries to verify, and all else to the claim gate
+//! ```
+//!
+//! ```
+//! use fix7_ledger::ledger::LedgerRef;
+//! assert_eq!(LedgerRef::named("orders-db")?.as_str(), "refs/heads/fix7-ledger/orders-db");
+//! assert!(LedgerRef::named("Orders").is_err(), "one name on every file system");
+//! # Ok::<(), fix7_ledger::ledger::Error>(())
 //! ```
 
 pub mod agent;
@@ -18,6 +27,8 @@ mod durable;
 mod error;
 mod heads;
 mod hooks;
+#[cfg(test)]
+mod hostile;
 pub mod limits;
 mod lock;
 mod objects;

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""bench/compare verify [N [ROUNDS]]: a whole ledger of N rehearsals, against git's own tools on the same repository.
+
+The ledger has N grants and N rehearsals (default 300), made once with this program and kept in
+$BENCH_DIR/verify-N where BENCH_DIR is set. In each of ROUNDS (default 3), in turn:
+
+    fix7-ledger verify                     everything: objects, chain, content, two signatures, authority, packets
+    fix7-ledger verify --skip-judgement    without judging packets and claims: what git's tools can check, and more
+    git log --format=%G?                   the commits' signatures alone, over a sample, scaled to the whole ledger
+    git fsck --full                        git's own hashes alone
+    sq-git log                             another format of signatures: only where it is installed
+"""
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import ledgers
+from side_by_side import BINARY, Place, require_binary, table
+
+REF = "refs/heads/fix7-ledger/main"
+OURS = "fix7-ledger verify --skip-judgement, one thread"
+SAMPLE = 40
+
+
+def main():
+    require_binary()
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    place = prepared(count)
+    total = int(place.run("git", "-C", "ledger.git", "rev-list", "--count", REF))
+    (place.path / "signers").write_text(place.us("export", "allowed-signers", "--repo", "ledger.git"))
+    signed = ("git", "-C", "ledger.git", "-c", f"gpg.ssh.allowedSignersFile={place.path}/signers")
+    rows = {}
+
+    def measure(name, command, scale=1.0):
+        wall, processor = place.timed(command)
+        rows.setdefault(name, []).append((wall * scale, processor * scale))
+
+    verify = (BINARY, "verify", "--repo", "ledger.git", "--forget")
+    for _ in range(rounds):
+        measure(OURS, (*verify, "--skip-judgement", "--threads", "1"))
+        measure("fix7-ledger verify --skip-judgement", (*verify, "--skip-judgement"))
+        measure("fix7-ledger verify, one thread", (*verify, "--threads", "1"))
+        measure("fix7-ledger verify", verify)
+        measure("git fsck --full", ("git", "-C", "ledger.git", "fsck", "--full", "--no-progress"))
+        sample = min(SAMPLE, total)
+        measure(f"git log --format=%G? ({sample} commits, scaled to {total})",
+                (*signed, "log", "-n", str(sample), "--format=%G?", REF), total / sample)
+    states = place.run(*signed, "log", "-n", str(SAMPLE), "--format=%G?", REF).split()
+    if set(states) != {"G"}:
+        sys.exit(f"stock git does not call every commit good: {states}")
+    table(f"Verifying {total} entries, {rounds} rounds in turn", rows, OURS)
+    if shutil.which("sq-git") is None:
+        print("not run: sq-git is not installed (cargo install sequoia-git); it checks OpenPGP signatures of another history")
+
+
+def prepared(count):
+    """The ledger, made once. Packed as git itself would pack it for a clone: both sides read the same packs."""
+    parent = os.environ.get("BENCH_DIR")
+    place = Place(Path(parent) / f"verify-{count}" if parent else None)
+    if (place.path / "made").exists():
+        return place
+    print(f"making a ledger of {count} rehearsals in {place.path}", file=sys.stderr)
+    ledgers.begin(place, "ledger.git")
+    for _ in range(count):
+        ledgers.grant(place, "ledger.git")
+        place.run(*ledgers.record_command(BINARY, "ledger.git"))
+    (place.path / "made").touch()
+    return place
+
+
+if __name__ == "__main__":
+    main()
