@@ -28,6 +28,7 @@ pub(super) struct Args {
 }
 
 #[derive(Subcommand)]
+#[allow(clippy::enum_variant_names)] // git's own names
 enum Verb {
     /// Judge what is about to be pushed.
     PrePush {

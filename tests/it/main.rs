@@ -1,7 +1,10 @@
 //! Every test that goes through the binary or across modules: one crate, one file a topic.
+#![allow(clippy::print_stderr, clippy::unwrap_used)] // tests speak on stderr
+
 mod architecture;
 mod corpus;
 mod harness;
+mod sample;
 mod key;
 mod hooks;
 mod ledger;
