@@ -9,6 +9,10 @@
 //! ```
 
 pub mod answer;
+mod admission;
+mod validate;
+mod probe;
+mod rerun;
 mod completions;
 mod demo;
 mod init;
@@ -28,6 +32,7 @@ mod record;
 mod doctor;
 mod verify;
 mod plan;
+mod policy_choice;
 mod rehearse;
 mod place;
 mod surroundings;
@@ -60,6 +65,12 @@ enum Verb {
     Demo(demo::Args),
     /// Rehearse a change and its rollback on an isolated clone, and write the packet.
     Rehearse(rehearse::Args),
+    /// Judge a packet: derive every file of it again and compare.
+    Validate(validate::Args),
+    /// Give the rules bad input made from a packet, and see each refused for its own reason.
+    Probe(probe::Args),
+    /// Rehearse again from a packet's own plan, and compare every byte.
+    Rerun(rerun::Args),
     /// Write a plan's template, or check a plan.
     Plan(plan::Args),
     /// Begin a ledger: its keys, their roles, and the policy.
@@ -100,6 +111,9 @@ impl Verb {
         match self {
             Verb::Demo(_) => "demo",
             Verb::Rehearse(_) => "rehearse",
+            Verb::Validate(_) => "validate",
+            Verb::Probe(_) => "probe",
+            Verb::Rerun(_) => "rerun",
             Verb::Plan(_) => "plan",
             Verb::Init(_) => "init",
             Verb::Grant(_) => "grant",
@@ -123,6 +137,9 @@ impl Verb {
         match self {
             Verb::Demo(args) => demo::run(args, ui),
             Verb::Rehearse(args) => rehearse::run(args, ui),
+            Verb::Validate(args) => validate::run(args, ui),
+            Verb::Probe(args) => probe::run(args, ui),
+            Verb::Rerun(args) => rerun::run(args, ui),
             Verb::Plan(args) => plan::run(args, ui),
             Verb::Init(args) => init::run(args, ui),
             Verb::Grant(args) => grant::run(args, ui),
@@ -145,6 +162,12 @@ impl Verb {
 
 /// Runs the command line and gives the documented exit code.
 pub fn main() -> ExitCode {
+    let arguments = surroundings::arguments();
+    let asked = admission::judge(&arguments, surroundings::variables());
+    if !asked.accepted() {
+        let json = arguments.iter().any(|argument| argument == "--json");
+        return Ui::new(json).finish("admission", Err(asked.into()));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return answer::usage(&usage),

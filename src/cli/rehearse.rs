@@ -10,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, Ui, escaped};
-use super::place::Place;
-use super::{packet_directory, replay, surroundings};
+use super::policy_choice::PolicyChoice;
+use super::{packet_directory, surroundings};
 use crate::canon;
 use crate::evidence::entry::Entry;
 use crate::evidence::isolation::Level;
@@ -47,17 +47,29 @@ pub(super) struct Args {
 #[derive(clap::Args)]
 pub(super) struct Settings {
     #[command(flatten)]
-    place: Place,
-    /// The policy, instead of the one in force in the ledger here. Without a ledger: the default one, with this
-    /// executable pinned.
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    choice: PolicyChoice,
     /// How strongly the clone is isolated; `best` takes what this system reaches.
     #[arg(long, value_enum, default_value_t = Isolation::Best)]
     isolation: Isolation,
     /// Readers for the digests; by default one for each core.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+}
+
+impl Settings {
+    /// The same at exactly this level: a rerun reaches its packet only where the walls are the same.
+    pub(super) fn at(mut self, level: Level) -> Settings {
+        self.isolation = match level {
+            Level::Three => Isolation::Three,
+            Level::Two => Isolation::Two,
+        };
+        self
+    }
+
+    /// The policy to judge by.
+    pub(super) fn policy(&self) -> Result<Policy, Failure> {
+        self.choice.policy()
+    }
 }
 
 /// The isolation levels, and the best of them.
@@ -76,7 +88,7 @@ pub(super) enum Isolation {
 pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     packet_directory::vacant(&args.out)?;
     let source = args.source.to_string_lossy().into_owned();
-    let plan = plan::read(&args.plan).map_err(Verdict::from_iter)?;
+    let plan = plan_in(&args.plan)?;
     let (rehearsal, policy) = rehearse(&source, plan, &args.settings, ui)?;
     let files = packet(&rehearsal, &policy)?;
     packet_directory::write(&args.out, &files)?;
@@ -100,6 +112,16 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         .judged(verdict))
 }
 
+/// Reads a plan. One that cannot be read is judged too: a field that asks for a real run is not merely unknown.
+fn plan_in(directory: &Path) -> Result<Plan, Failure> {
+    let files = plan::files(directory).map_err(Failure::from)?;
+    Plan::parse(files.clone()).map_err(|faults| {
+        let mut verdict = request::plan_verdict(&Policy::default_policy(), &files);
+        verdict.merge(Verdict::from_iter(faults));
+        verdict.into()
+    })
+}
+
 /// Rehearses under the policy that the settings name. What is asked for is judged before anything is opened.
 pub(super) fn rehearse(
     source: &str,
@@ -107,7 +129,7 @@ pub(super) fn rehearse(
     settings: &Settings,
     ui: &Ui,
 ) -> Result<(Rehearsal, Policy), Failure> {
-    let policy = policy(settings)?;
+    let policy = settings.choice.policy()?;
     let asked = request::Request {
         sources: names(source),
         arguments: Vec::new(),
@@ -158,21 +180,6 @@ pub(super) fn packet(rehearsal: &Rehearsal, policy: &Policy) -> Result<Files, Fa
         .map_err(|e| Failure::because(Code::NotDerived, e.path, e))?;
     let (files, faults) = Files::collect(derived);
     if faults.accepted() { Ok(files) } else { Err(faults.into()) }
-}
-
-fn policy(settings: &Settings) -> Result<Policy, Failure> {
-    if let Some(path) = &settings.policy {
-        let bytes = surroundings::read(path, crate::policy::MAX_BYTES as u64)?;
-        return Policy::parse(&bytes).map_err(|e| Failure::because(Code::Malformed, path.display(), e));
-    }
-    if settings.place.existing().is_ok() {
-        let (state, _) = replay::trusted(&settings.place)?;
-        return Ok(state.policy().cloned().unwrap_or_else(Policy::default_policy));
-    }
-    let pinned = Policy::default_policy()
-        .with_executable(surroundings::executable_digest()?, env!("CARGO_PKG_VERSION"));
-    Policy::parse(&pinned)
-        .map_err(|e| Failure::because(Code::Malformed, "the default policy with its pin", e))
 }
 
 /// The source's name as given and with its links resolved: both are looked at for production.

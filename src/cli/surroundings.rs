@@ -151,6 +151,11 @@ pub(super) fn threads(wanted: Option<usize>) -> Result<(), Failure> {
     built.map_err(|e| Failure::because(Code::Unreadable, "threads", e))
 }
 
+/// The arguments, for the same check: what is not UTF-8 is looked at as far as it is.
+pub(super) fn arguments() -> Vec<String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
 /// The environment, for the check that nothing in it asks for more than a rehearsal.
 pub(super) fn variables() -> Vec<(String, String)> {
     std::env::vars_os()

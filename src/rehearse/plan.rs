@@ -23,11 +23,15 @@ pub type Faults = Vec<Reason>;
 /// # Errors
 /// The faults of the directory, or of what the files say.
 pub fn read(directory: &Path) -> Result<Plan, Faults> {
-    let files = files_of(directory).map_err(|error| error.reasons().to_vec())?;
+    let files = files(directory).map_err(|error| error.reasons().to_vec())?;
     Plan::parse(files)
 }
 
-fn files_of(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, RehearseError> {
+/// The files in `directory`, not looked into.
+///
+/// # Errors
+/// A link, a directory, a name or a size that no plan has.
+pub fn files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, RehearseError> {
     let mut files = BTreeMap::new();
     let entries = fs::read_dir(directory).map_err(|e| RehearseError::file(directory, "the plan", &e))?;
     for entry in entries {

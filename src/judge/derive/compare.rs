@@ -67,7 +67,11 @@ pub fn text(path: &str, derived: &[u8], found: &[u8]) -> Verdict {
         .chain(std::iter::repeat(None))
         .zip(found.split_inclusive('\n').map(Some).chain(std::iter::repeat(None)));
     let at = pairs.position(|(d, f)| d != f || d.is_none()).unwrap_or_default();
-    let line = |text: &str| text.split_inclusive('\n').nth(at).map_or("the end".to_owned(), quoted);
+    let lines = (derived.split_inclusive('\n').nth(at), found.split_inclusive('\n').nth(at));
+    let (expected, shown) = match lines {
+        (Some(derived), Some(found)) => from_the_difference(derived, found),
+        (derived, found) => (derived.unwrap_or("the end"), found.unwrap_or("the end")),
+    };
     let code = match derived.split_inclusive('\n').nth(at).unwrap_or_default() {
         line if path == README && line.starts_with("Final status:") => Code::ScopeLift,
         line if path == README && line.contains("does not authorize") => Code::BoundaryBroken,
@@ -75,7 +79,7 @@ pub fn text(path: &str, derived: &[u8], found: &[u8]) -> Verdict {
         _ => Code::NotDerived,
     };
     let object = format!("{path}: line {}", at + 1);
-    Reason::new(code, object).values(line(&derived), line(&found)).into()
+    Reason::new(code, object).values(quoted(expected), quoted(shown)).into()
 }
 
 fn meaning(path: &str, pointer: &str) -> Code {
@@ -113,12 +117,27 @@ fn differ(pointer: &str, derived: Option<&Value>, found: Option<&Value>, into: &
     }
 }
 
-/// One line of a file that may be hostile: escaped, cut, and no secret.
+/// One line of a file that may be hostile: what is not printable ASCII escaped, cut, and no secret.
 fn quoted(text: &str) -> String {
-    match secret::in_argument(text) {
-        Some(kind) => format!("({kind}, not repeated)"),
-        None => text.trim_end_matches('\n').chars().take(MAX_QUOTED).flat_map(char::escape_default).collect(),
+    if let Some(kind) = secret::in_argument(text) {
+        return format!("({kind}, not repeated)");
     }
+    let mut line = String::new();
+    for c in text.trim_end_matches('\n').chars().take(MAX_QUOTED) {
+        match c {
+            ' '..='~' => line.push(c),
+            _ => line.extend(c.escape_default()),
+        }
+    }
+    line
+}
+
+/// Two lines from shortly before where they begin to differ.
+fn from_the_difference<'a>(derived: &'a str, found: &'a str) -> (&'a str, &'a str) {
+    let pairs = derived.char_indices().zip(found.chars());
+    let same = pairs.take_while(|((_, d), f)| d == f).last().map_or(0, |((at, _), _)| at);
+    let start = derived[..same].char_indices().rev().nth(MAX_QUOTED / 4).map_or(0, |(at, _)| at);
+    (&derived[start..], &found[start..])
 }
 
 #[cfg(test)]

@@ -96,15 +96,18 @@ fn flags(draft: &Draft<'_>) -> Flags {
     }
 }
 
-/// For the probe `production-PASS-from-rehearsal`: what this rehearsal is about, and the same lifted to another
-/// scope and status, both as documents.
+/// For the probe `production-PASS-from-rehearsal`: what this rehearsal is about, and the same [`lifted`].
 pub fn lifted_decision(facts: &Facts) -> (Vec<u8>, Vec<u8>) {
-    let write = |scope: &str, status: &str| {
-        let document = serde_json::json!({ "packet": { "scope": scope }, "final_status": status });
-        crate::canon::to_vec(&document).unwrap_or_default()
-    };
-    let scope = serde_json::to_value(subject(facts).scope);
-    let scope = scope.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-    let lifted = ["PRODUCTION", "PASS"].join("_");
-    (write(&scope, FinalStatus::Ready.name()), write("PRODUCTION", &lifted))
+    let document = serde_json::json!({ "packet": subject(facts), "final_status": FinalStatus::Ready });
+    let bytes = crate::canon::to_vec(&document).unwrap_or_default();
+    let lifted = lifted(&bytes).unwrap_or_default();
+    (bytes, lifted)
+}
+
+/// A decision document with its scope and its status lifted out of the rehearsal: bad input, made to be refused.
+pub fn lifted(decision: &[u8]) -> Option<Vec<u8>> {
+    let mut document: serde_json::Value = crate::canon::from_slice(decision).ok()?;
+    *document.pointer_mut("/packet/scope")? = "PRODUCTION".into();
+    *document.pointer_mut("/final_status")? = "LIFTED".into();
+    crate::canon::to_vec(&document).ok()
 }

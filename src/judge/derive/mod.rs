@@ -31,7 +31,7 @@ mod validator;
 
 use std::collections::BTreeMap;
 
-pub use decision::lifted_decision;
+pub use decision::{lifted, lifted_decision};
 
 use super::gate::Gate;
 use super::probes::Run;

@@ -11,6 +11,7 @@ use crate::packet::manifest;
 use crate::verdict::{Code, Verdict};
 
 /// How a bad input is made.
+#[derive(Clone, Copy)]
 pub(super) enum Make {
     /// Spoils a copy of the facts; false where there is nothing to spoil.
     Spoil(fn(&mut Facts) -> bool),
@@ -182,8 +183,8 @@ pub(super) const EXTENDED: &[(&str, Code, Make)] = &[
     ("manifest-with-extra-file", Code::ManifestMismatch, Make::Ask(extra_file)),
 ];
 
-/// The answer to the evidence probe `id`; none where nobody knows it.
-pub(super) fn answer(ground: &Ground<'_>, id: &str) -> Option<Answer> {
+/// The bad input of the evidence probe `id` in words, and how it is made; none where nobody knows it.
+fn made(id: &str) -> Option<(&'static str, Make)> {
     let stripped = Make::Spoil(|f| {
         let entries = f.rollback.entries.iter_mut().filter(|e| e.kind == Kind::Rollback && ran(e));
         entries.map(|e| (e.after_apply_hash, e.after_rollback_hash) = (None, None)).count() > 0
@@ -196,28 +197,38 @@ pub(super) fn answer(ground: &Ground<'_>, id: &str) -> Option<Answer> {
         *f = quoted(f.clone());
         true
     });
-    let unchanging = Make::Spoil(|f| no_mutation(f).is_some());
-    let lifted = Make::Ask(scope_lift);
-    let (input, make) = match id {
-        "missing-rollback-proof" => ("the rollback entries without what follows the change", &stripped),
-        "fake-no-mutation-rollback" => ("a rollback entry whose change changed nothing", &unchanging),
-        "PASS-without-isolation" => ("the same evidence, without any layer of isolation", &unconfined),
+    Some(match id {
+        "missing-rollback-proof" => ("the rollback entries without what follows the change", stripped),
+        "fake-no-mutation-rollback" => {
+            let unchanging = Make::Spoil(|f| no_mutation(f).is_some());
+            ("a rollback entry whose change changed nothing", unchanging)
+        }
+        "PASS-without-isolation" => ("the same evidence, without any layer of isolation", unconfined),
         "production-PASS-from-rehearsal" => {
-            ("this rehearsal's decision, with another scope and another final status", &lifted)
+            ("this rehearsal's decision, with another scope and another final status", Make::Ask(scope_lift))
         }
         _ => {
             let (_, _, make) = EXTENDED.iter().find(|(known, ..)| *known == id)?;
-            ("this rehearsal's evidence with one thing changed", make)
+            ("this rehearsal's evidence with one thing changed", *make)
         }
-    };
+    })
+}
+
+/// The answer to the evidence probe `id`; none where nobody knows it.
+pub(super) fn answer(ground: &Ground<'_>, id: &str) -> Option<Answer> {
+    let (input, make) = made(id)?;
     let verdict = match make {
         Make::Ask(ask) => Some(ask(ground)),
-        Make::Spoil(spoil) => {
-            let mut facts = ground.facts.clone();
-            spoil(&mut facts).then(|| ground.worse(&facts))
-        }
+        Make::Spoil(_) => spoilt(id, ground.facts).map(|facts| ground.worse(&facts)),
     };
     Some(Answer::new(input, verdict))
+}
+
+/// The facts as the evidence probe `id` spoils them; none where it spoils something else, or nothing.
+pub(super) fn spoilt(id: &str, facts: &Facts) -> Option<Facts> {
+    let (_, Make::Spoil(spoil)) = made(id)? else { return None };
+    let mut facts = facts.clone();
+    spoil(&mut facts).then_some(facts)
 }
 
 /// Makes the first rollback entry one that changed nothing, and says which leg it is.

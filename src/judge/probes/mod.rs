@@ -91,6 +91,11 @@ pub fn run(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Run {
     Run { control: ground.control(&named.control), canonical, extended }
 }
 
+/// The facts as the probe `id` spoils them, to be judged elsewhere too; none where it spoils something else.
+pub fn spoilt(id: &str, facts: &Facts) -> Option<Facts> {
+    bad_evidence::spoilt(id, facts)
+}
+
 /// The entry that is made up to be refused: the leg it imitates, and what is newly said against it (R27).
 pub fn fabricated(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Option<(Leg, Verdict)> {
     let mut made_up = facts.clone();

@@ -1,0 +1,89 @@
+//! `rerun`: rehearse again from a packet's own plan, and compare every byte (R52).
+
+use std::path::PathBuf;
+
+use super::answer::{Answer, Failure, Ui};
+use super::{packet_directory, rehearse};
+use crate::judge::derive::compare;
+use crate::judge::{self, Judge};
+use crate::packet::{FACTS, Files, MANIFEST, TREE, manifest};
+use crate::verdict::{Code, Reason, Verdict};
+
+/// Files whose differences are told one by one; the rest are counted.
+const SHOWN_FILES: usize = 8;
+
+/// Arguments of `rerun`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The packet that is reached again, or not. It is only read.
+    #[arg(long, value_name = "DIR")]
+    packet: PathBuf,
+    /// The database that the packet is about: its digest stands in the target lock.
+    #[arg(long, value_name = "DB")]
+    source: PathBuf,
+    /// Where the new packet goes: a directory that does not exist yet. Left out: nothing is kept.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    settings: rehearse::Settings,
+}
+
+pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
+    if let Some(out) = &args.out {
+        packet_directory::vacant(out)?;
+    }
+    let given = packet_directory::read(&args.packet)?;
+    let verdict = Judge::new(&args.settings.policy()?).packet(None, &given);
+    if !verdict.accepted() {
+        return Err(verdict.into());
+    }
+    let facts = judge::facts(&given)?;
+    let settings = args.settings.at(facts.lock.isolation.level);
+    let source = args.source.to_string_lossy().into_owned();
+    let (rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, ui)?;
+    let again = rehearse::packet(&rehearsal, &policy)?;
+    if let Some(out) = &args.out {
+        packet_directory::write(out, &again)?;
+    }
+    let (differing, verdict) = compared(&given, &again);
+    let tree = |files: &Files| files.get(MANIFEST).map(manifest::tree_digest);
+    let equal = differing.is_empty();
+    let text = match equal {
+        true => format!("reached again: {} files, every byte equal", again.len()),
+        false => format!("NOT reached again: {} files differ: {}", differing.len(), differing.join(", ")),
+    };
+    Ok(Answer::done(text)
+        .with("tree_equal", tree(&given) == tree(&again))
+        .with("manifest_equal", given.get(MANIFEST) == again.get(MANIFEST))
+        .with("packet_tree", tree(&given))
+        .with("packet_tree_again", tree(&again))
+        .with("differing", differing)
+        .with("isolation_level", u8::from(rehearsal.facts.lock.isolation.level))
+        .ending(u8::from(!equal), verdict))
+}
+
+/// The files that differ, and where each does first.
+fn compared(given: &Files, again: &Files) -> (Vec<String>, Verdict) {
+    let mut paths: Vec<&str> = given.iter().chain(again.iter()).map(|(path, _)| path).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    paths.retain(|path| given.get(path) != again.get(path));
+    let mut verdict = Verdict::default();
+    // The facts first: what differs there makes the rest differ. Manifest and tree follow from all.
+    let mut told: Vec<&str> = paths.iter().copied().filter(|path| ![MANIFEST, TREE].contains(path)).collect();
+    told.sort_by_key(|path| FACTS.iter().position(|fact| fact == path).unwrap_or(FACTS.len()));
+    for path in told.into_iter().take(SHOWN_FILES) {
+        let (expected, found) = (given.get(path).unwrap_or_default(), again.get(path).unwrap_or_default());
+        let differences = match path.ends_with(".json") {
+            true => compare::json(path, expected, found),
+            false => compare::text(path, expected, found),
+        };
+        for Reason { object, expected, found, .. } in differences.reasons().iter().take(1).cloned() {
+            verdict.push(Reason { code: Code::RerunDiffers, object, expected, found });
+        }
+    }
+    if verdict.accepted() && !paths.is_empty() {
+        verdict.push(Reason::new(Code::RerunDiffers, TREE).found("the packets differ"));
+    }
+    (paths.into_iter().map(str::to_owned).collect(), verdict)
+}
