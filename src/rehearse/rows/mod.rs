@@ -237,6 +237,7 @@ fn whole_table(
 ) -> Result<Counted, RowsError> {
     if let Some(mut scan) = pages.and_then(|pages| PageScan::new(pages, table)) {
         let (mut digest, mut stream) = (table_stream(table), ChunkStream::new());
+        // What a short record of such a table lacks is left to SQLite: only rowid tables learn it.
         let read = scan.chunks(i64::MIN, i64::MAX, &mut stream, |chunk, stream| {
             digest.chunk(&chunk);
             report(stream, false);

@@ -1,8 +1,12 @@
 //! Reads rows from the pages of a quiet file, in the order of their tree. About twice as fast as SQLite's cursor.
 //!
-//! Must not: decide what damaged bytes mean. Whatever is not exactly as SQLite writes it (and a short record
-//! whose missing columns have defaults, and a record that is too large to be put in order) is [`Unsure`], and
-//! SQLite's own cursor reads the same keys again. So this is only ever a faster way to the same chunks.
+//! Must not: decide what damaged bytes mean. Whatever is not exactly as SQLite writes it, or more than is handled
+//! here, is [`Unsure`], and SQLite's own cursor reads the whole table instead. A record that is older than a
+//! column with a default is [`Unsure::Short`]: SQLite is asked once for the default. So this is only ever a
+//! faster way to the same chunks.
+//!
+//! Ranges of rowids cover all rowids, and every page must hold what its parent promises, so that no row is missed
+//! between two ranges: a seek through a damaged tree could do that.
 //!
 //! ```text
 //! page     at 0 (page 1: at 100) kind u8 · first free u16 · cells u16 · content u16 · free bytes u8 · [right child u32]
@@ -16,8 +20,11 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
 use super::frame::{self, ChunkStream, RowKey};
-use super::layout::{Field, Key, Table};
+use super::layout::{Field, Key, Select, Table};
 use super::record::{Serial, Unsure, varint};
 use crate::digest::Digest;
 
@@ -69,13 +76,13 @@ impl Pages {
     /// Reads up to `pages` pages from number `first` on.
     fn read(&self, first: u32, pages: usize, into: &mut Vec<u8>) -> Result<(), Unsure> {
         if first < 2 || first > self.count {
-            return Err(Unsure);
+            return Err(Unsure::Leave);
         }
         let pages = pages.min((self.count - first) as usize + 1);
         into.resize(pages * self.page_size, 0);
         let read: io::Result<()> =
             self.file.read_exact_at(into, u64::from(first - 1) * self.page_size as u64);
-        read.map_err(|_| Unsure)
+        read.map_err(|_| Unsure::Leave)
     }
 
     /// Bytes of a payload that stand in the cell itself.
@@ -114,6 +121,8 @@ pub(super) struct PageScan<'p, 't> {
     scratch: Vec<u8>,
     /// Of a row whose columns are put in order: serial type, place in the record, whether it is REAL.
     values: Vec<(Serial, usize, bool)>,
+    /// What stands for a field in records older than its column, framed; as far as it is known.
+    defaults: Vec<Option<Vec<u8>>>,
     /// The framed key of such a row.
     key: Vec<u8>,
     /// Pages visited: more than there are means that the tree is none.
@@ -134,9 +143,22 @@ impl<'p, 't> PageScan<'p, 't> {
     pub(super) fn new(pages: &'p Pages, table: &'t Table) -> Option<PageScan<'p, 't>> {
         let record = table.record.as_deref()?;
         let inner = vec![Vec::new(); DEPTH];
+        let defaults = vec![None; record.len()];
         let values = vec![(Serial::Null, 0, false); table.columns.len()];
         let (run, overflow, scratch, key) = ((0, Vec::new()), Vec::new(), Vec::new(), Vec::new());
-        Some(PageScan { pages, table, record, inner, run, overflow, scratch, values, key, visited: 0 })
+        Some(PageScan {
+            pages,
+            table,
+            record,
+            inner,
+            run,
+            overflow,
+            scratch,
+            values,
+            key,
+            defaults,
+            visited: 0,
+        })
     }
 
     /// As [`super::scan::Scan::chunks`].
@@ -152,7 +174,7 @@ impl<'p, 't> PageScan<'p, 't> {
         match self.table.key {
             Key::Rowid(_) => self.table_page(self.table.root, 0, (None, i64::MAX), 1, &mut task)?,
             Key::Primary(_) => self.index_page(self.table.root, 0, &mut task)?,
-            Key::Content | Key::Position => return Err(Unsure),
+            Key::Content | Key::Position => return Err(Unsure::Leave),
         };
         if task.stopped_at.is_none()
             && let Some(ended) = task.stream.end()
@@ -166,7 +188,7 @@ impl<'p, 't> PageScan<'p, 't> {
     fn fetch(&mut self, number: u32, run: usize) -> Result<usize, Unsure> {
         self.visited += 1;
         if self.visited > u64::from(self.pages.count) {
-            return Err(Unsure);
+            return Err(Unsure::Leave);
         }
         let size = self.pages.page_size;
         if !self.holds(number) {
@@ -200,14 +222,14 @@ impl<'p, 't> PageScan<'p, 't> {
                 walk
             }
             TABLE_INNER => {
-                let mut page = std::mem::take(self.inner.get_mut(depth).ok_or(Unsure)?);
+                let mut page = std::mem::take(self.inner.get_mut(depth).ok_or(Unsure::Leave)?);
                 page.clear();
                 page.extend_from_slice(&self.run.1[at..at + size]);
                 let walk = self.table_inner(&page, depth, (above, most), task);
                 self.inner[depth] = page;
                 walk
             }
-            _ => Err(Unsure),
+            _ => Err(Unsure::Leave),
         }
     }
 
@@ -230,7 +252,7 @@ impl<'p, 't> PageScan<'p, 't> {
                 varint(&page[..self.pages.usable], &mut (cells.at(n)? + 4))? as i64
             };
             if below.is_some_and(|below| upper <= below) || upper > most {
-                return Err(Unsure);
+                return Err(Unsure::Leave);
             }
             if below.is_some_and(|below| below >= task.last) {
                 return Ok(Walk::Over);
@@ -260,10 +282,10 @@ impl<'p, 't> PageScan<'p, 't> {
         let mut before = above;
         for n in 0..cells.count {
             let mut at = cells.at(n)?;
-            let payload = usize::try_from(varint(usable, &mut at)?).map_err(|_| Unsure)?;
+            let payload = usize::try_from(varint(usable, &mut at)?).map_err(|_| Unsure::Leave)?;
             let rowid = varint(usable, &mut at)? as i64;
             if before.is_some_and(|before| rowid <= before) || rowid > most {
-                return Err(Unsure);
+                return Err(Unsure::Leave);
             }
             before = Some(rowid);
             if rowid < task.first {
@@ -280,7 +302,7 @@ impl<'p, 't> PageScan<'p, 't> {
                 return Ok(Walk::Over);
             }
             let local = self.pages.local(payload, true);
-            let bytes = usable.get(at..at + local).ok_or(Unsure)?;
+            let bytes = usable.get(at..at + local).ok_or(Unsure::Leave)?;
             if local == payload {
                 self.whole_record(bytes, rowid, task.stream)?;
             } else {
@@ -291,27 +313,56 @@ impl<'p, 't> PageScan<'p, 't> {
         Ok(Walk::On)
     }
 
+    /// Adds what stands for a field that a record does not reach to.
+    fn missing(&self, sound: bool, n: usize, rowid: i64, stream: &mut ChunkStream) -> Result<(), Unsure> {
+        match (&self.defaults[n], self.record[n].default) {
+            _ if !sound => Err(Unsure::Leave),
+            (Some(framed), _) => Ok(stream.framed(framed)),
+            (None, false) => Ok(stream.value(ValueRef::Null)),
+            (None, true) => Err(Unsure::Short { rowid, from: n }),
+        }
+    }
+
+    /// Asks SQLite what stands for the fields that a record lacks.
+    pub(super) fn learn(
+        &mut self,
+        c: &Connection,
+        select: Select,
+        rowid: i64,
+        from: usize,
+    ) -> rusqlite::Result<()> {
+        let mut statement = super::scan::prepare(c, select, self.table)?;
+        let mut rows = statement.query([rowid, rowid])?;
+        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        for (n, field) in self.record.iter().enumerate().skip(from).filter(|(_, field)| field.default) {
+            let mut framed = Vec::new();
+            frame::put_value(&mut framed, select.value(row, 1, field.at)?);
+            self.defaults[n] = Some(framed);
+        }
+        Ok(())
+    }
+
     /// A record that stands in its cell.
     fn whole_record(&self, bytes: &[u8], rowid: i64, stream: &mut ChunkStream) -> Result<(), Unsure> {
         let mut head = 0;
-        let body = usize::try_from(varint(bytes, &mut head)?).map_err(|_| Unsure)?;
+        let body = usize::try_from(varint(bytes, &mut head)?).map_err(|_| Unsure::Leave)?;
         let mut at = body;
-        for field in self.record {
+        for (n, field) in self.record.iter().enumerate() {
             if head >= body {
-                missing(head, body, field)?;
-                stream.value(rusqlite::types::ValueRef::Null);
+                self.missing(head == body, n, rowid, stream)?;
                 continue;
             }
             let serial = Serial::new(varint(bytes, &mut head)?)?;
-            let value = bytes.get(at..at.checked_add(serial.length()).ok_or(Unsure)?).ok_or(Unsure)?;
+            let value =
+                bytes.get(at..at.checked_add(serial.length()).ok_or(Unsure::Leave)?).ok_or(Unsure::Leave)?;
             at += value.len();
             if self.table.alias == Some(field.at) {
-                stream.value(rusqlite::types::ValueRef::Integer(rowid));
+                stream.value(ValueRef::Integer(rowid));
             } else {
                 stream.value(serial.value(value, field.real));
             }
         }
-        if head == body && at == bytes.len() { Ok(()) } else { Err(Unsure) }
+        if head == body && at == bytes.len() { Ok(()) } else { Err(Unsure::Leave) }
     }
 
     /// A record that goes on in overflow pages: its values are handed on in pieces as the pages come.
@@ -324,20 +375,19 @@ impl<'p, 't> PageScan<'p, 't> {
         stream: &mut ChunkStream,
     ) -> Result<(), Unsure> {
         let mut head = 0;
-        let body = usize::try_from(varint(local, &mut head)?).map_err(|_| Unsure)?;
-        let mut left = payload.checked_sub(body).ok_or(Unsure)?;
-        let start = local.get(body..).ok_or(Unsure)?;
+        let body = usize::try_from(varint(local, &mut head)?).map_err(|_| Unsure::Leave)?;
+        let mut left = payload.checked_sub(body).ok_or(Unsure::Leave)?;
+        let start = local.get(body..).ok_or(Unsure::Leave)?;
         let mut page = std::mem::take(&mut self.overflow);
         page.clear();
         let mut spill = Spill { scan: self, here: start, page, at: 0, next };
-        for field in spill.scan.record {
+        for (n, field) in spill.scan.record.iter().enumerate() {
             if head >= body {
-                missing(head, body, field)?;
-                stream.value(rusqlite::types::ValueRef::Null);
+                spill.scan.missing(head == body, n, rowid, stream)?;
                 continue;
             }
             let serial = Serial::new(varint(local, &mut head)?)?;
-            left = left.checked_sub(serial.length()).ok_or(Unsure)?;
+            left = left.checked_sub(serial.length()).ok_or(Unsure::Leave)?;
             match serial {
                 Serial::Text(length) | Serial::Blob(length) if length > 8 => {
                     stream.long(matches!(serial, Serial::Text(_)), length as u64);
@@ -350,7 +400,7 @@ impl<'p, 't> PageScan<'p, 't> {
                         filled += piece.len();
                     })?;
                     if spill.scan.table.alias == Some(field.at) {
-                        stream.value(rusqlite::types::ValueRef::Integer(rowid));
+                        stream.value(ValueRef::Integer(rowid));
                     } else {
                         stream.value(serial.value(&small[..filled], field.real));
                     }
@@ -359,7 +409,7 @@ impl<'p, 't> PageScan<'p, 't> {
         }
         let page = spill.page;
         self.overflow = page;
-        if head == body && left == 0 { Ok(()) } else { Err(Unsure) }
+        if head == body && left == 0 { Ok(()) } else { Err(Unsure::Leave) }
     }
 }
 
@@ -375,9 +425,9 @@ impl PageScan<'_, '_> {
             return walk;
         }
         if kind != INDEX_INNER {
-            return Err(Unsure);
+            return Err(Unsure::Leave);
         }
-        let mut page = std::mem::take(self.inner.get_mut(depth).ok_or(Unsure)?);
+        let mut page = std::mem::take(self.inner.get_mut(depth).ok_or(Unsure::Leave)?);
         page.clear();
         page.extend_from_slice(&self.run.1[at..at + size]);
         let right = four(&page, 8)?;
@@ -402,15 +452,15 @@ impl PageScan<'_, '_> {
                 self.index_page(four(usable, at)?, depth + 1, task)?;
                 at += 4;
             }
-            let payload = usize::try_from(varint(usable, &mut at)?).map_err(|_| Unsure)?;
+            let payload = usize::try_from(varint(usable, &mut at)?).map_err(|_| Unsure::Leave)?;
             let local = self.pages.local(payload, false);
-            let bytes = usable.get(at..at + local).ok_or(Unsure)?;
+            let bytes = usable.get(at..at + local).ok_or(Unsure::Leave)?;
             if local == payload {
                 self.ordered_record(bytes, task)?;
                 continue;
             }
             if payload > RECORD {
-                return Err(Unsure);
+                return Err(Unsure::Leave);
             }
             let (mut scratch, page) = (std::mem::take(&mut self.scratch), std::mem::take(&mut self.overflow));
             scratch.clear();
@@ -431,20 +481,21 @@ impl PageScan<'_, '_> {
     /// A record that has the key's columns first: its values are put into the table's order.
     fn ordered_record(&mut self, bytes: &[u8], task: &mut Task<'_>) -> Result<(), Unsure> {
         let mut head = 0;
-        let body = usize::try_from(varint(bytes, &mut head)?).map_err(|_| Unsure)?;
+        let body = usize::try_from(varint(bytes, &mut head)?).map_err(|_| Unsure::Leave)?;
         let mut at = body;
         for field in self.record {
-            let serial = if head >= body {
-                missing(head, body, field)?;
+            let serial = if head == body && !field.default {
                 Serial::Null
+            } else if head >= body {
+                return Err(Unsure::Leave);
             } else {
                 Serial::new(varint(bytes, &mut head)?)?
             };
             self.values[field.at] = (serial, at, field.real);
-            at = at.checked_add(serial.length()).ok_or(Unsure)?;
+            at = at.checked_add(serial.length()).ok_or(Unsure::Leave)?;
         }
         if head != body || at != bytes.len() {
-            return Err(Unsure);
+            return Err(Unsure::Leave);
         }
         let value =
             |(serial, at, real): (Serial, usize, bool)| serial.value(&bytes[at..at + serial.length()], real);
@@ -460,14 +511,9 @@ impl PageScan<'_, '_> {
     }
 }
 
-/// A field that a record does not reach to: NULL, unless the column has a default.
-fn missing(head: usize, body: usize, field: &Field) -> Result<(), Unsure> {
-    if head == body && !field.default { Ok(()) } else { Err(Unsure) }
-}
-
 fn four(bytes: &[u8], at: usize) -> Result<u32, Unsure> {
-    let four = bytes.get(at..at.checked_add(4).ok_or(Unsure)?).ok_or(Unsure)?;
-    Ok(u32::from_be_bytes(four.try_into().map_err(|_| Unsure)?))
+    let four = bytes.get(at..at.checked_add(4).ok_or(Unsure::Leave)?).ok_or(Unsure::Leave)?;
+    Ok(u32::from_be_bytes(four.try_into().map_err(|_| Unsure::Leave)?))
 }
 
 /// The cells of a page.
@@ -481,14 +527,14 @@ struct Cells<'b> {
 impl<'b> Cells<'b> {
     fn new(page: &'b [u8], header: usize, usable: usize) -> Result<Cells<'b>, Unsure> {
         let count = usize::from(u16::from_be_bytes([page[3], page[4]]));
-        let pointers = page.get(header..header + 2 * count).ok_or(Unsure)?;
+        let pointers = page.get(header..header + 2 * count).ok_or(Unsure::Leave)?;
         Ok(Cells { pointers, count, start: header + 2 * count, end: usable })
     }
 
     #[inline]
     fn at(&self, n: usize) -> Result<usize, Unsure> {
         let at = usize::from(u16::from_be_bytes([self.pointers[2 * n], self.pointers[2 * n + 1]]));
-        if at >= self.start && at < self.end { Ok(at) } else { Err(Unsure) }
+        if at >= self.start && at < self.end { Ok(at) } else { Err(Unsure::Leave) }
     }
 }
 
@@ -514,7 +560,7 @@ impl Spill<'_, '_, '_, '_> {
             if self.at >= self.page.len() {
                 self.scan.visited += 1;
                 if self.scan.visited > u64::from(self.scan.pages.count) {
-                    return Err(Unsure);
+                    return Err(Unsure::Leave);
                 }
                 self.scan.pages.read(self.next, 1, &mut self.page)?;
                 self.page.truncate(self.scan.pages.usable);

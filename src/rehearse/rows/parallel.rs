@@ -1,8 +1,9 @@
 //! Divides the rows of a file over threads. What is divided never shows in the digest.
 //!
-//! Rowid tables are handed out in ranges of whole chunks, from the lowest rowid up, so wide that a range takes
-//! some milliseconds; other tables go to one thread as a whole, and first. Finished ranges wait until all
-//! before them are there, then their chunks enter the table's digest in order.
+//! Rowid tables whose pages can be read are handed out in ranges of whole chunks, from the lowest rowid to the
+//! highest possible one, so wide that a range takes some milliseconds. Other tables go to one thread as a whole,
+//! and first. Finished ranges wait until all before them are there, then their chunks enter the table's digest
+//! in order. A table that turns out not to be readable by ranges begins again as a whole.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,7 @@ use super::error::RowsError;
 use super::frame::{CHUNK_BITS, ChunkStream, TableStream};
 use super::layout::{Key, Layout, Select, Table, printable, quote};
 use super::pages::{PageScan, Pages};
-use super::scan::Scan;
+use super::record::Unsure;
 use super::{Counted, Progress};
 use crate::digest::Digest;
 
@@ -53,14 +54,15 @@ struct Ranged {
     width: i64,
     /// All chunks below this rowid are in the digest.
     absorbed: i64,
-    /// The highest rowid of the last chunk.
-    end: i64,
+    /// Where the tree's first and last rows say that the rowids are: a guess that saves empty ranges.
+    dense: (i64, i64),
     /// Finished ranges, by their first rowid, that wait for an earlier one.
     waiting: BTreeMap<i64, Finished>,
 }
 
 struct Board {
-    whole: Vec<usize>,
+    /// Tables for one thread, and whether their pages may be tried.
+    whole: Vec<(usize, bool)>,
     ranged: BTreeMap<usize, Ranged>,
     done: Vec<Option<Counted>>,
     waiting_chunks: usize,
@@ -68,7 +70,7 @@ struct Board {
 }
 
 enum Work {
-    Whole(usize),
+    Whole(usize, bool),
     Range(Range),
     Wait,
     Done,
@@ -86,7 +88,10 @@ impl Ranged {
     /// Cuts the lowest range that is left.
     fn cut(&mut self, table: usize) -> Option<Range> {
         let (first, end) = self.left.pop_first()?;
-        let last = first.saturating_add((self.width << CHUNK_BITS) - 1).min(end);
+        let (low, high) = self.dense;
+        let from = if first < low && low <= end { low } else { first };
+        let last =
+            if first > high { end } else { from.saturating_add((self.width << CHUNK_BITS) - 1).min(end) };
         if last < end {
             self.left.insert(last + 1, end);
         }
@@ -96,7 +101,11 @@ impl Ranged {
     /// Widens or narrows the next range by what the last one held.
     fn fit(&mut self, rows: u64, range: Range, last: i64) {
         const WIDEST: i64 = 1 << 48;
-        let width = ((last - range.first) >> CHUNK_BITS).saturating_add(1);
+        let first = range.first.max(self.dense.0);
+        if last < first || first > self.dense.1 {
+            return;
+        }
+        let width = ((last.min(self.dense.1) - first) >> CHUNK_BITS).saturating_add(1);
         let fitting = (width as i128 * RANGE_ROWS as i128) / rows.max(1) as i128;
         self.width = fitting.clamp(1, width.saturating_mul(16) as i128).min(WIDEST as i128) as i64;
     }
@@ -107,7 +116,7 @@ impl Ranged {
             *waiting_chunks -= next.chunks.len();
             next.chunks.iter().for_each(|chunk| self.digest.chunk(chunk));
             self.rows += next.rows;
-            if next.last == self.end {
+            if next.last == i64::MAX {
                 return true;
             }
             self.absorbed = next.last + 1;
@@ -117,26 +126,25 @@ impl Ranged {
 }
 
 impl Board {
-    fn new(c: &Connection, layout: &Layout) -> Result<Board, RowsError> {
+    fn new(c: &Connection, pages: Option<&Pages>, layout: &Layout) -> Result<Board, RowsError> {
         let none = layout.tables.iter().map(|_| None).collect();
         let mut board =
             Board { whole: Vec::new(), ranged: BTreeMap::new(), done: none, waiting_chunks: 0, error: None };
         for (at, table) in layout.tables.iter().enumerate() {
             let ends = match &table.key {
-                Key::Rowid(alias) => ends(c, table, alias)?,
+                Key::Rowid(alias) if pages.is_some() && table.record.is_some() => ends(c, table, alias)?,
                 _ => None,
             };
             match ends {
-                None => board.whole.push(at),
+                None => board.whole.push((at, true)),
                 Some((low, high)) => {
-                    let (first, end) = (chunk_start(low), chunk_end(high));
                     let ranged = Ranged {
                         digest: super::table_stream(table),
                         rows: 0,
-                        left: BTreeMap::from([(first, end)]),
+                        left: BTreeMap::from([(i64::MIN, i64::MAX)]),
+                        dense: (chunk_start(low), chunk_end(high)),
                         width: (RANGE_ROWS >> CHUNK_BITS) as i64,
-                        absorbed: first,
-                        end,
+                        absorbed: i64::MIN,
                         waiting: BTreeMap::new(),
                     };
                     board.ranged.insert(at, ranged);
@@ -150,8 +158,8 @@ impl Board {
         if self.error.is_some() {
             return Work::Done;
         }
-        if let Some(table) = self.whole.pop() {
-            return Work::Whole(table);
+        if let Some((table, by_pages)) = self.whole.pop() {
+            return Work::Whole(table, by_pages);
         }
         // A thread that is still at a range may give a part of it back, so nobody leaves before the end.
         let idle = if self.ranged.is_empty() { Work::Done } else { Work::Wait };
@@ -166,8 +174,15 @@ impl Board {
         ranged.cut(table).map_or(idle, Work::Range)
     }
 
-    fn finish(&mut self, range: Range, finished: Finished) {
+    /// Takes what came of a range; nothing means that the table cannot be read by ranges.
+    fn finish(&mut self, range: Range, finished: Option<Finished>) {
         let Some(ranged) = self.ranged.get_mut(&range.table) else { return };
+        let Some(finished) = finished else {
+            self.waiting_chunks -= ranged.waiting.values().map(|w| w.chunks.len()).sum::<usize>();
+            self.ranged.remove(&range.table);
+            self.whole.push((range.table, false));
+            return;
+        };
         if finished.last < range.last {
             ranged.left.insert(finished.last + 1, range.last);
         }
@@ -228,49 +243,34 @@ impl Reporter<'_, '_> {
     }
 }
 
-/// Reads ranges of one rowid table: from the pages as long as that is certain, through SQLite where it is not.
-struct RangeScan<'a> {
-    table: &'a Table,
-    pages: Option<PageScan<'a, 'a>>,
-}
-
-impl<'a> RangeScan<'a> {
-    fn new(pages: Option<&'a Pages>, table: &'a Table) -> RangeScan<'a> {
-        RangeScan { table, pages: pages.and_then(|pages| PageScan::new(pages, table)) }
-    }
-
-    fn read(
-        &mut self,
-        c: &Connection,
-        select: Select,
-        range: Range,
-        reporter: &mut Reporter<'_, '_>,
-    ) -> Result<Finished, RowsError> {
+/// Reads a range of a rowid table from its pages; nothing where that is not certain.
+fn read_range(
+    scan: &mut PageScan<'_, '_>,
+    c: &Connection,
+    select: Select,
+    range: Range,
+    reporter: &mut Reporter<'_, '_>,
+) -> Result<Option<Finished>, RowsError> {
+    let mut learnt = None;
+    loop {
         let (mut stream, mut chunks) = (ChunkStream::new(), Vec::new());
-        let mut take = |chunk: Digest, stream: &ChunkStream| {
+        let read = scan.chunks(range.first, range.last, &mut stream, |chunk, stream| {
             chunks.push(chunk);
             reporter.report(stream, false);
             chunks.len() < RANGE_CHUNKS && stream.rows < 4 * RANGE_ROWS
-        };
-        let next = match &mut self.pages {
-            Some(scan) => scan.chunks(range.first, range.last, &mut stream, &mut take).ok(),
-            None => None,
-        };
-        let next = match next {
-            Some(next) => next,
-            None => {
-                (stream, chunks) = (ChunkStream::new(), Vec::new());
-                let mut take = |chunk: Digest, stream: &ChunkStream| {
-                    chunks.push(chunk);
-                    reporter.report(stream, false);
-                    chunks.len() < RANGE_CHUNKS && stream.rows < 4 * RANGE_ROWS
-                };
-                Scan::new(c, select, self.table)?.chunks(range.first, range.last, &mut stream, &mut take)?
+        });
+        match read {
+            Ok(next) => {
+                reporter.report(&stream, true);
+                let last = next.map_or(range.last, |rowid| chunk_start(rowid) - 1);
+                return Ok(Some(Finished { last, rows: stream.rows, chunks }));
             }
-        };
-        reporter.report(&stream, true);
-        let last = next.map_or(range.last, |rowid| chunk_start(rowid) - 1);
-        Ok(Finished { last, rows: stream.rows, chunks })
+            Err(Unsure::Short { rowid, from }) if learnt != Some((rowid, from)) => {
+                learnt = Some((rowid, from));
+                scan.learn(c, select, rowid, from).map_err(|e| RowsError::engine("a default", e))?;
+            }
+            Err(_) => return Ok(None),
+        }
     }
 }
 
@@ -286,7 +286,7 @@ pub(crate) fn tables(
     let shared = Shared {
         layout,
         pages,
-        board: Mutex::new(Board::new(&first, layout)?),
+        board: Mutex::new(Board::new(&first, pages, layout)?),
         moved: Condvar::new(),
         rows: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
@@ -351,24 +351,27 @@ impl Shared<'_> {
 
     fn work(&self, c: &Connection) -> Result<(), RowsError> {
         let select = Select::for_encoding(&self.layout.header.encoding);
-        let mut at: Option<(usize, RangeScan<'_>)> = None;
+        let mut at: Option<(usize, PageScan<'_, '_>)> = None;
         let mut reporter = Reporter { shared: self, reported: (0, 0) };
         while let Some(work) = self.next() {
             reporter.reported = (0, 0);
             match work {
-                Work::Whole(table) => {
+                Work::Whole(table, by_pages) => {
                     let mut report = |stream: &ChunkStream, force: bool| reporter.report(stream, force);
-                    let table_layout = &self.layout.tables[table];
-                    let counted = super::whole_table(c, select, table_layout, self.pages, &mut report)?;
+                    let pages = self.pages.filter(|_| by_pages);
+                    let counted =
+                        super::whole_table(c, select, &self.layout.tables[table], pages, &mut report)?;
                     self.board().done[table] = Some(counted);
                 }
                 Work::Range(range) => {
-                    let table = &self.layout.tables[range.table];
-                    let scan = match &mut at {
-                        Some((number, scan)) if *number == range.table => scan,
-                        _ => &mut at.insert((range.table, RangeScan::new(self.pages, table))).1,
+                    if at.as_ref().is_none_or(|(table, _)| *table != range.table) {
+                        let scan = |pages| PageScan::new(pages, &self.layout.tables[range.table]);
+                        at = self.pages.and_then(scan).map(|scan| (range.table, scan));
+                    }
+                    let finished = match &mut at {
+                        Some((_, scan)) => read_range(scan, c, select, range, &mut reporter)?,
+                        None => None,
                     };
-                    let finished = scan.read(c, select, range, &mut reporter)?;
                     self.board().finish(range, finished);
                 }
                 Work::Wait | Work::Done => {}

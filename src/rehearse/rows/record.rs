@@ -1,24 +1,34 @@
 //! SQLite's record format: a header of serial types, then the values. Bytes in, values out.
 //!
-//! Whatever is not exactly as SQLite writes it is [`Unsure`]: the caller then asks SQLite itself.
+//! Whatever is not exactly as SQLite writes it is [`Unsure`]: then SQLite itself is asked.
 
 use rusqlite::types::ValueRef;
 
-/// The bytes are not what SQLite writes, or need SQLite's own judgement: nothing is decided here.
+/// Why nothing was decided about some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unsure;
+pub(super) enum Unsure {
+    /// They are not what SQLite writes, or more than is handled here: SQLite has to say what they mean.
+    Leave,
+    /// The record with this rowid is older than its columns from this field on, which have defaults.
+    Short {
+        /// Where SQLite can be asked for the defaults.
+        rowid: i64,
+        /// The first field that the record lacks.
+        from: usize,
+    },
+}
 
 /// Reads SQLite's variable-length integer at `at`, and moves past it.
 #[inline]
 pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Result<u64, Unsure> {
-    let first = *bytes.get(*at).ok_or(Unsure)?;
+    let first = *bytes.get(*at).ok_or(Unsure::Leave)?;
     *at += 1;
     if first < 0x80 {
         return Ok(u64::from(first));
     }
     let mut value = u64::from(first & 0x7f);
     for n in 1..9 {
-        let byte = *bytes.get(*at).ok_or(Unsure)?;
+        let byte = *bytes.get(*at).ok_or(Unsure::Leave)?;
         *at += 1;
         if n == 8 {
             return Ok(value << 8 | u64::from(byte));
@@ -54,10 +64,10 @@ impl Serial {
             6 => Serial::Integer(8),
             7 => Serial::Real,
             8 | 9 => Serial::Constant(code as i64 - 8),
-            10 | 11 => return Err(Unsure), // reserved
+            10 | 11 => return Err(Unsure::Leave), // reserved
             _ => {
-                let length = usize::try_from((code - 12) / 2).map_err(|_| Unsure)?;
-                if code % 2 == 0 { Serial::Blob(length) } else { Serial::Text(length) }
+                let length = usize::try_from((code - 12) / 2).map_err(|_| Unsure::Leave)?;
+                if code.is_multiple_of(2) { Serial::Blob(length) } else { Serial::Text(length) }
             }
         })
     }
@@ -112,15 +122,15 @@ mod tests {
             assert_eq!(varint(bytes, &mut at), Ok(value));
             assert_eq!(at, bytes.len());
             for short in 0..bytes.len() {
-                assert_eq!(varint(&bytes[..short], &mut 0), Err(Unsure));
+                assert_eq!(varint(&bytes[..short], &mut 0), Err(Unsure::Leave));
             }
         }
     }
 
     #[test]
     fn reserved_serial_types_are_left_to_sqlite_and_their_neighbours_are_not() {
-        assert_eq!(Serial::new(10), Err(Unsure));
-        assert_eq!(Serial::new(11), Err(Unsure));
+        assert_eq!(Serial::new(10), Err(Unsure::Leave));
+        assert_eq!(Serial::new(11), Err(Unsure::Leave));
         assert_eq!(Serial::new(9), Ok(Serial::Constant(1)));
         assert_eq!(Serial::new(12), Ok(Serial::Blob(0)));
         assert_eq!(Serial::new(13), Ok(Serial::Text(0)));

@@ -174,3 +174,63 @@ fn a_vacuumed_copy_of_a_corpus_database_has_the_same_digest_and_a_changed_value_
         assert!(after.tables.iter().filter(differ).any(|t| t.name == table.name), "{name} {table_name}");
     }
 }
+
+/// A small database with every kind of page: inner and leaf pages of both trees, overflow, short records.
+fn every_kind_of_page(path: &Path) {
+    let c = Connection::open(path).expect("a file");
+    c.execute_batch(
+        "PRAGMA page_size=512; VACUUM;
+         CREATE TABLE t(id INTEGER PRIMARY KEY, r REAL, s TEXT, b BLOB);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 300)
+           INSERT INTO t SELECT i * 50, i / 4.0, 'row ' || i, zeroblob(CASE i % 40 WHEN 0 THEN 3000 ELSE i % 9 END) FROM n;
+         CREATE TABLE w(a TEXT, b, c REAL, PRIMARY KEY(b, a)) WITHOUT ROWID;
+         INSERT INTO w SELECT s, id % 7, r FROM t; INSERT INTO w VALUES(hex(zeroblob(1500)), 1, 2);
+         ALTER TABLE t ADD COLUMN late; ALTER TABLE w ADD COLUMN later DEFAULT 'x';
+         INSERT INTO t VALUES(99999, 1, 2, 3, 4);",
+    )
+    .expect("rows");
+}
+
+#[test]
+fn damaged_pages_give_the_cursor_s_answer_or_none() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("damaged.db");
+    every_kind_of_page(&path);
+    let sound = std::fs::read(&path).expect("read");
+    let whole = of_file(&path, 1, &|_| {}).expect("a digest");
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (mut same, mut refused, mut other) = (0, 0, 0);
+    for round in 0..500 {
+        let mut bytes = sound.clone();
+        for _ in 0..=round % 3 {
+            let page = 1 + next(sound.len() / 512 - 1);
+            // Half of the damage hits what a page says of itself.
+            let at = page * 512 + if next(2) == 0 { next(24) } else { next(512) };
+            bytes[at] = if next(2) == 0 { next(256) as u8 } else { bytes[at] ^ (1 << next(8)) };
+        }
+        std::fs::write(&path, &bytes).expect("written");
+        let cursor = open(&path).and_then(|c| of_connection(&c));
+        let one = of_file(&path, 1, &|_| {});
+        match (&one, &cursor) {
+            (Ok(one), Ok(cursor)) => {
+                assert_eq!(one, cursor, "round {round}");
+                if *one == whole { same += 1 } else { other += 1 }
+            }
+            (Err(_), Err(_)) => refused += 1,
+            (Ok(_), Err(e)) => panic!("round {round}: read by its pages, but SQLite says {e}"),
+            (Err(e), Ok(_)) => panic!("round {round}: SQLite reads it, but {e}"),
+        }
+        match (one, of_file(&path, 3, &|_| {})) {
+            (Ok(one), Ok(three)) => assert_eq!(one, three, "round {round}"),
+            (Err(_), Err(_)) => {}
+            _ => panic!("round {round}: the number of threads decides"),
+        }
+    }
+    assert!(same > 10 && refused > 10 && other > 10, "{same} {refused} {other}");
+}
