@@ -42,7 +42,8 @@ impl RehearseError {
             FailureKind::TimedOut => Code::TimedOut,
             FailureKind::OutOfSpace => Code::OutOfSpace,
             FailureKind::Lacks => Code::EngineCannot,
-            FailureKind::Fails | FailureKind::Disk | FailureKind::Corrupt => Code::Unreadable,
+            FailureKind::Corrupt => Code::IntegrityBroken,
+            FailureKind::Fails | FailureKind::Disk => Code::Unreadable,
         };
         RehearseError::new(Reason::new(code, object).found(failure))
     }

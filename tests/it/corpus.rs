@@ -10,8 +10,8 @@ use fix7_ledger::rehearse::isolation::Wanted;
 use fix7_ledger::rehearse::survey::{self, Redo, Row, Survey, Trial, Wrapping};
 use serde_json::Value;
 
-use crate::harness::{BINARY, Scratch};
-use crate::rehearse::corpora;
+use crate::harness::{BINARY, Scratch, corpora};
+use crate::rehearse::{plan, rehearse};
 
 /// Cases whose measured verdict was reached from another database than the one that the archive holds. It has
 /// one `before.db` per case, of the chain with foreign keys off. With foreign keys on, V0005 of authelia fails
@@ -133,7 +133,7 @@ fn compare(what: &str, rows: &[Row], measured: &BTreeMap<String, Value>) -> (usi
 
 #[test]
 fn every_history_from_an_empty_database_has_its_measured_verdicts() {
-    let Some(corpora) = corpora() else { return };
+    let Some(corpora) = corpora("histories") else { return };
     let scratch = Scratch::new();
     let (mut equal, mut faults) = (0, Vec::new());
     for project in PROJECTS {
@@ -171,7 +171,7 @@ fn every_history_from_an_empty_database_has_its_measured_verdicts() {
 
 #[test]
 fn every_migration_with_rows_has_its_measured_verdict() {
-    let Some(corpora) = corpora() else { return };
+    let Some(corpora) = corpora("histories") else { return };
     let scratch = Scratch::new();
     let archive = corpora.join("migrations/sqlite_cases_with_rows.tar.xz");
     let untar = Command::new("tar").arg("xJf").arg(&archive).arg("-C").arg(scratch.root()).status();
@@ -212,4 +212,111 @@ fn every_migration_with_rows_has_its_measured_verdict() {
     eprintln!("verdicts equal to the measured ones: {equal}, and {} that differ", faults.len());
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert_eq!(equal, 172 - OTHER_BEFORE.len());
+}
+
+/// A plan that fits any database: a new table with rows, a column on one of its own tables, and where it has
+/// a plain whole-number column, an update of all its rows; and the way back.
+fn generic_plan(copy: &Path) -> (String, String) {
+    let c = rusqlite::Connection::open(copy).expect("the copy opens");
+    let (mut up, mut down) = (
+        "CREATE TABLE fix7_note(id INTEGER PRIMARY KEY, body TEXT);\nINSERT INTO fix7_note(body) VALUES('a'), ('b');\n"
+            .to_owned(),
+        "DROP TABLE fix7_note;\n".to_owned(),
+    );
+    let tables: Vec<String> = c
+        .prepare(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'
+             AND name NOT IN (SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger') ORDER BY name",
+        )
+        .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+        .expect("its tables");
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    if let Some(table) = tables.first() {
+        up.push_str(&format!("ALTER TABLE {} ADD COLUMN fix7_mark TEXT DEFAULT 'x';\n", quoted(table)));
+        down.push_str(&format!("ALTER TABLE {} DROP COLUMN fix7_mark;\n", quoted(table)));
+    }
+    for table in tables.iter().skip(1) {
+        let column: Option<String> = c
+            .query_row(
+                "SELECT name FROM pragma_table_xinfo(?1) WHERE type LIKE '%INT%' AND pk = 0 AND hidden = 0
+                 AND name NOT IN (SELECT coalesce(i.name, '') FROM pragma_index_list(?1) l, pragma_index_info(l.name) i)
+                 AND name NOT IN (SELECT \"from\" FROM pragma_foreign_key_list(?1)) LIMIT 1",
+                [table],
+                |row| row.get(0),
+            )
+            .ok();
+        let Some(column) = column else { continue };
+        let (table, column) = (quoted(table), quoted(&column));
+        let whole = format!("typeof({column}) = 'integer'");
+        let few: bool = c
+            .query_row(
+                &format!("SELECT count(*) > 0 AND max(abs({column})) < 4e18 FROM {table} WHERE {whole}"),
+                [],
+                |r| r.get::<_, Option<bool>>(0),
+            )
+            .expect("counts")
+            .unwrap_or(false);
+        if few {
+            up.push_str(&format!("UPDATE {table} SET {column} = {column} + 1 WHERE {whole};\n"));
+            down.push_str(&format!("UPDATE {table} SET {column} = {column} - 1 WHERE {whole};\n"));
+            break;
+        }
+    }
+    (up, down)
+}
+
+#[test]
+fn every_real_database_goes_through_the_legs_and_is_left_as_it_was() {
+    let Some(corpora) = corpora("every real database") else { return };
+    let mut sources: Vec<PathBuf> = ["databases", "directus"]
+        .iter()
+        .flat_map(|place| fs::read_dir(corpora.join(place)).expect("the corpora"))
+        .map(|entry| entry.expect("a name").path())
+        .filter(|path| {
+            let name = path.to_string_lossy().into_owned();
+            !["-wal", "-journal", ".sql"].iter().any(|end| name.ends_with(end))
+        })
+        .collect();
+    sources.sort();
+    assert!(sources.len() >= 17, "{sources:?}");
+    let exact = [Outcome::Held, Outcome::Exact, Outcome::Exact, Outcome::Exact, Outcome::Held, Outcome::Held];
+    let mut recovered = Vec::new();
+    for source in &sources {
+        let name = source.file_name().expect("a name").to_string_lossy().into_owned();
+        let scratch = Scratch::new();
+        let before = state_of(source.parent().expect("a directory"));
+        let copy = scratch.path("copy.db");
+        for suffix in ["", "-wal", "-journal"] {
+            let (from, to) = (format!("{}{suffix}", source.display()), format!("{}{suffix}", copy.display()));
+            if let Ok(bytes) = fs::read(&from) {
+                fs::write(&to, bytes).expect("copied");
+            }
+        }
+        let (up, down) = generic_plan(&copy);
+        let rehearsal = rehearse(&scratch, source, plan(&up, Some(&down))).expect(&name);
+        assert_eq!(state_of(source.parent().expect("a directory")), before, "{name}");
+        let entries = &rehearsal.facts.rollback.entries;
+        let outcomes: Vec<Outcome> = entries.iter().map(|entry| entry.outcome).collect();
+        assert_eq!(outcomes, exact, "{name}\n{up}\n{entries:#?}");
+        if rehearsal.facts.lock.source.recovered {
+            recovered.push(name);
+        }
+    }
+    eprintln!("databases rehearsed exactly: {} of {}", sources.len(), sources.len());
+    assert_eq!(recovered, ["hot_journal.db", "wal_database.db", "wal_hot.db"]);
+}
+
+/// Names, sizes, times and digests of everything in a directory.
+fn state_of(directory: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime, String)> {
+    let mut state: Vec<_> = fs::read_dir(directory)
+        .expect("lists")
+        .map(|entry| {
+            let path = entry.expect("a name").path();
+            let facts = path.metadata().expect("facts");
+            let digest = fix7_ledger::digest::Digest::of(&fs::read(&path).expect("reads")).to_string();
+            (path, facts.len(), facts.modified().expect("a time"), digest)
+        })
+        .collect();
+    state.sort();
+    state
 }

@@ -50,6 +50,8 @@ const MAY_SET: &[&str] = &[
 const MAY_ASK: &[&str] = &[
     "collation_list",
     "compile_options",
+    // Full-text search asks this of its own accord.
+    "data_version",
     "database_list",
     "freelist_count",
     "function_list",
@@ -193,8 +195,11 @@ impl Shared {
                 })
             }
             AuthAction::Attach { filename } => {
-                let vacuums = filename.is_empty() && self.vacuum.load(Ordering::SeqCst);
-                (!vacuums).then(|| "ATTACH".to_owned())
+                match (self.vacuum.load(Ordering::SeqCst), filename.is_empty()) {
+                    (true, true) => None,
+                    (true, false) => Some("VACUUM INTO".to_owned()),
+                    (false, _) => Some("ATTACH".to_owned()),
+                }
             }
             AuthAction::Detach { .. } => Some("DETACH".to_owned()),
             AuthAction::Pragma { pragma_name, pragma_value } => {

@@ -274,7 +274,7 @@ mod tests {
             assert_eq!(denied(wrapped, "PRAGMA temp_store_directory='/'"), "PRAGMA temp_store_directory");
             assert_eq!(denied(wrapped, "PRAGMA locking_mode=EXCLUSIVE"), "PRAGMA locking_mode");
         }
-        assert_eq!(denied(false, "VACUUM INTO '/tmp/fix7-never-there.db'"), "ATTACH");
+        assert_eq!(denied(false, "VACUUM INTO '/tmp/fix7-never-there.db'"), "VACUUM INTO");
         for harmless in [
             "PRAGMA user_version=3",
             "PRAGMA foreign_keys=off",

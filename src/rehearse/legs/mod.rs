@@ -204,6 +204,30 @@ impl<'r, 'a> Legs<'r, 'a> {
         }
     }
 
+    /// Without a transaction of the rehearsal's own nothing has run at another moment yet: does the change,
+    /// once, and throws it away.
+    fn at_another_moment(&mut self, leg: Leg) -> Result<(), RehearseError> {
+        let question = Question::Commit(Run { shifted: true, ..self.script(&self.plan.change) });
+        let Answer::Committed(committed) = self.room.ask(&question)? else { return Ok(()) };
+        if committed.report.failure.is_none() {
+            let rows = rows_of(self.digest_rows()?)?;
+            self.applied.push((rows, committed.report.rows_changed));
+        }
+        self.restore(leg)
+    }
+
+    fn digest_rows(&mut self) -> Result<Answer, RehearseError> {
+        let question = Question::Digest { path: self.room.clone_path(), threads: self.threads };
+        self.room.ask(&question)
+    }
+
+    /// Puts the snapshot back.
+    fn restore(&mut self, leg: Leg) -> Result<(), RehearseError> {
+        let restored = self.room.restore()?;
+        self.journal.step(leg, "restore", &[restored]);
+        Ok(())
+    }
+
     /// Commits the change and digests the rows that another process then sees.
     fn apply(&mut self, leg: Leg) -> Result<Applied, RehearseError> {
         let plan = self.plan;
@@ -216,8 +240,7 @@ impl<'r, 'a> Legs<'r, 'a> {
                 rows_changed,
             });
         }
-        let question = Question::Digest { path: self.room.clone_path(), threads: self.threads };
-        match self.room.ask(&question)? {
+        match self.digest_rows()? {
             Answer::Rows(rows) => {
                 self.journal.changed(leg, "look", &[rows]);
                 // The last application starts from what the rollback script left, which may differ from the base.

@@ -41,7 +41,11 @@ impl Legs<'_, '_> {
             restored_seen_by_new_process: after.rows == self.base.rows,
             sidecars_left: self.room.sidecars(),
         });
+        let worked = entry.after_apply_hash.is_some();
         self.entries.push(entry);
+        if worked && !self.plan.settings.transaction {
+            self.at_another_moment(LEG)?;
+        }
         Ok(())
     }
 }

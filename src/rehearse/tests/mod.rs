@@ -1,7 +1,12 @@
-//! The legs without walls: questions are answered in the test's own process.
+//! The legs without walls: questions are answered in the test's own process. What the walls add is tested
+//! through the binary (tests/it/rehearse.rs).
+
+mod hostile;
+mod outcomes;
+mod sources;
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::RehearseError;
@@ -11,6 +16,7 @@ use super::room::Asks;
 use super::run::{Clockwork, Request, Walls, between_the_walls, executable_digest, facts_of};
 use super::source::Source;
 use crate::digest::Digest;
+use crate::evidence::entry::Entry;
 use crate::evidence::isolation::{IsolationProof, Level};
 use crate::evidence::{Facts, Leg, Outcome, Plan};
 
@@ -72,29 +78,52 @@ fn rehearse(source: &Path, plan: Plan) -> Result<Facts, RehearseError> {
     Ok(facts_of(&request.plan, &rehearsed, proof))
 }
 
-fn database(directory: &Path, sql: &str) -> std::path::PathBuf {
-    let path = directory.join("source.db");
-    let connection = rusqlite::Connection::open(&path).expect("a new database");
-    connection.execute_batch(sql).expect("the fixture's SQL");
-    connection.close().expect("closes");
-    path
+fn outcome(facts: &Facts, leg: Leg) -> Outcome {
+    entry(facts, leg).outcome
 }
 
-fn outcomes(facts: &Facts) -> Vec<(Leg, Outcome)> {
-    facts.rollback.entries.iter().map(|entry| (entry.leg, entry.outcome)).collect()
+fn entry(facts: &Facts, leg: Leg) -> &Entry {
+    facts.rollback.entries.iter().find(|entry| entry.leg == leg).expect("every leg has an entry")
 }
 
-const ROWS: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t(b) VALUES('x'),('y'),('z');";
+/// A database in a directory of its own.
+struct Fixture {
+    place: tempfile::TempDir,
+    path: PathBuf,
+}
 
-#[test]
-fn an_exact_rollback_goes_through_all_six_legs() {
-    let place = tempfile::tempdir().expect("a scratch directory");
-    let source = database(place.path(), ROWS);
-    let up = "CREATE TABLE u(c); INSERT INTO u VALUES(1); UPDATE t SET b = b || '!';";
-    let down = "DROP TABLE u; UPDATE t SET b = substr(b, 1, 1);";
-    let facts = rehearse(&source, plan(up, Some(down), "")).expect("rehearsed");
+impl Fixture {
+    fn new(sql: &str) -> Fixture {
+        let place = tempfile::tempdir().expect("a scratch directory");
+        let path = place.path().join("source.db");
+        let connection = rusqlite::Connection::open(&path).expect("a new database");
+        connection.execute_batch(sql).expect("the fixture's SQL");
+        connection.close().expect("closes");
+        Fixture { place, path }
+    }
+
+    fn rehearse(&self, up: &str, down: Option<&str>) -> Result<Facts, RehearseError> {
+        rehearse(&self.path, plan(up, down, ""))
+    }
+
+    fn refuses(&self, up: &str, down: Option<&str>) -> RehearseError {
+        match self.rehearse(up, down) {
+            Ok(facts) => panic!("{up}: not refused, but {:#?}", facts.rollback.entries),
+            Err(error) => error,
+        }
+    }
+
+    /// Every leg but `down` held or exact, and `down` too: the twin that is accepted.
+    fn exact(&self, up: &str, down: &str) {
+        let facts = self.rehearse(up, Some(down)).expect("rehearsed");
+        all_exact(&facts);
+    }
+}
+
+fn all_exact(facts: &Facts) {
+    let outcomes: Vec<(Leg, Outcome)> = facts.rollback.entries.iter().map(|e| (e.leg, e.outcome)).collect();
     assert_eq!(
-        outcomes(&facts),
+        outcomes,
         [
             (Leg::ReadOnly, Outcome::Held),
             (Leg::Transaction, Outcome::Exact),
@@ -102,8 +131,11 @@ fn an_exact_rollback_goes_through_all_six_legs() {
             (Leg::Down, Outcome::Exact),
             (Leg::Reapply, Outcome::Held),
             (Leg::Executor, Outcome::Held),
-        ]
+        ],
+        "{:#?}",
+        facts.rollback.entries
     );
-    let again = rehearse(&source, plan(up, Some(down), "")).expect("rehearsed");
-    assert_eq!(facts, again);
 }
+
+const ROWS: &str =
+    "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE); INSERT INTO t(b) VALUES('x'),('y'),('z');";
