@@ -47,7 +47,10 @@ fn both_levels_are_proven_and_repeat_to_the_byte() {
     nothing_left(scratch.path());
 }
 
-/// The `proof` verb: `2`, `3` or `best`, and `landlock` for a process in which Landlock does not exist.
+/// The verb of [`print_proof`].
+pub(crate) const PROOF: &str = "--proof";
+
+/// The `--proof` verb: `2`, `3` or `best`, and `landlock` for a process in which Landlock does not exist.
 pub(crate) fn print_proof(wanted: &str) -> ExitCode {
     let level = match wanted {
         "2" | "landlock" => Wanted::Exactly(Level::Two),
@@ -90,7 +93,7 @@ fn proof_of(command: &mut Command) -> (bool, Vec<String>) {
 }
 
 fn the_best_level_is_three_here() {
-    let (proven, lines) = proof_of(Command::new(own_executable()).args(["proof", "best"]));
+    let (proven, lines) = proof_of(Command::new(own_executable()).args([PROOF, "best"]));
     assert!(proven, "{lines:?}");
     let proof: IsolationProof = canon::from_slice(lines[0].as_bytes()).expect("a proof");
     assert_eq!((proof.level, lines[1].as_str()), (Level::Three, ""));
@@ -98,7 +101,7 @@ fn the_best_level_is_three_here() {
 
 fn without_user_namespaces_the_best_is_two_and_says_why() {
     // A setting of a user namespace of its own: nothing outside of it changes.
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" proof \"$1\"";
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec \"$0\" --proof \"$1\"";
     let inside = |wanted| {
         let mut command = Command::new("unshare");
         command.args(["-Ur", "sh", "-c", script]).arg(own_executable()).arg(wanted);
@@ -112,13 +115,13 @@ fn without_user_namespaces_the_best_is_two_and_says_why() {
     let (proven, lines) = proof_of(&mut inside("3"));
     assert!(!proven && lines[0] == "IsolationUnavailable", "{lines:?}");
     // At the same level the bytes are the same, whoever the user is.
-    let (_, own) = proof_of(Command::new(own_executable()).args(["proof", "2"]));
+    let (_, own) = proof_of(Command::new(own_executable()).args([PROOF, "2"]));
     let (_, other) = proof_of(&mut inside("2"));
     assert_eq!(own, other);
 }
 
 fn without_landlock_there_is_no_level() {
-    let (proven, lines) = proof_of(Command::new(own_executable()).args(["proof", "landlock"]));
+    let (proven, lines) = proof_of(Command::new(own_executable()).args([PROOF, "landlock"]));
     assert!(!proven);
     assert_eq!(lines[0], "IsolationUnavailable");
     assert!(lines[1].contains("landlock: restricting"), "{lines:?}");

@@ -1,10 +1,10 @@
 //! The isolation with children that misbehave: this test is its own child.
 //!
 //! ```text
-//! confined …   a child of one of the tests (`isolation::child::VERB`)
-//! hold LEVEL   a parent that is killed by one of the tests
-//! proof LEVEL  establishes, closes and prints the proof
-//! [FILTER]     the tests
+//! confined …     a child of one of the tests (`isolation::child::VERB`)
+//! --hold LEVEL   a parent that is killed by one of the tests
+//! --proof LEVEL  establishes, closes and prints the proof
+//! [FILTER]       the tests
 //! ```
 
 use std::path::PathBuf;
@@ -28,11 +28,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some(child::VERB) => return child::serve(handler::handle),
-        Some("hold") => return remains::hold(&arguments[1]),
-        Some("proof") => return levels::print_proof(&arguments[1]),
+        Some(remains::HOLD) => return remains::hold(&arguments[1]),
+        Some(levels::PROOF) => return levels::print_proof(&arguments[1]),
         _ => {}
     }
-    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    let filter = filter(&arguments);
     let chosen =
         TESTS.iter().copied().flatten().filter(|(name, _)| filter.is_none_or(|f| name.contains(f.as_str())));
     if arguments.iter().any(|argument| argument == "--list") {
@@ -53,6 +53,14 @@ fn main() -> ExitCode {
     ExitCode::from(failed)
 }
 
+/// The first argument that is no option of the usual harness, nor an option's value.
+fn filter(arguments: &[String]) -> Option<&String> {
+    const WITH_VALUE: [&str; 5] = ["--test-threads", "--skip", "--format", "--color", "-Z"];
+    let value = |at: usize| at > 0 && WITH_VALUE.contains(&arguments[at - 1].as_str());
+    let mut words = arguments.iter().enumerate();
+    words.find(|(at, word)| !word.starts_with('-') && !value(*at)).map(|(_, word)| word)
+}
+
 #[allow(clippy::print_stdout)] // a test's own report
 fn say(line: &str) {
     println!("{line}");
@@ -61,20 +69,29 @@ fn say(line: &str) {
 /// Everything once more, as a user who may do nothing.
 fn again_as_nobody() -> bool {
     let own = support::own_executable();
-    let as_nobody = |program: &str, argument: &str| {
-        let mut command = std::process::Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program, argument]);
-        command
-    };
-    let path = own.to_string_lossy();
     let scratch = tempfile::tempdir().expect("a directory");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(scratch.path(), open).expect("own directory");
-    match as_nobody(&path, "--list").output() {
+    let as_nobody = |program: &str, arguments: &[&str]| {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", program]).args(arguments);
+        command.env("TMPDIR", scratch.path());
+        command
+    };
+    let path = own.to_string_lossy();
+    match as_nobody(&path, &["--list"]).output() {
         Ok(output) if output.status.success() => {
             say("again as nobody:");
-            let all = as_nobody(&path, "_").env("TMPDIR", scratch.path()).status().expect("it ran before");
-            all.success()
+            let all = as_nobody(&path, &["_"]).status().expect("it ran before");
+            // The proof does not depend on who proves it.
+            let same = ["2", "3"].iter().all(|level| {
+                let arguments = [levels::PROOF, level];
+                let theirs = as_nobody(&path, &arguments).output().expect("it ran before").stdout;
+                let own = std::process::Command::new(&own).args(arguments).output().expect("it runs").stdout;
+                !own.is_empty() && own == theirs
+            });
+            say(&format!("test both_users_prove_the_same_bytes ... {}", if same { "ok" } else { "FAILED" }));
+            all.success() && same
         }
         // The sources of a developer may be in a directory that is closed to others.
         _ => {

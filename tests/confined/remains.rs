@@ -29,7 +29,10 @@ fn a_dropped_confinement_leaves_nothing() {
     }
 }
 
-/// The `hold` verb: a parent whose child is busy, until somebody kills it.
+/// The verb of [`hold`].
+pub(crate) const HOLD: &str = "--hold";
+
+/// The `--hold` verb: a parent whose child is busy, until somebody kills it.
 pub(crate) fn hold(level: &str) -> ExitCode {
     let level = level.parse::<u8>().ok().and_then(|n| Level::try_from(n).ok()).expect("2 or 3");
     let place = std::env::var_os("HOLD").expect("a directory");
@@ -43,7 +46,7 @@ pub(crate) fn hold(level: &str) -> ExitCode {
 
 fn holder(place: &std::path::Path, level: Level) -> Child {
     let mut holder = Command::new(own_executable())
-        .args(["hold", &level.to_string()])
+        .args([HOLD, &level.to_string()])
         .env("HOLD", place)
         .stdout(Stdio::piped())
         .spawn()

@@ -21,3 +21,14 @@ fn both_levels_are_proven() {
         assert_eq!(std::fs::read_dir(scratch.path()).expect("a directory").count(), 0);
     }
 }
+
+#[test]
+fn the_hidden_verb_is_of_no_use_to_people() {
+    for arguments in [&["confined"][..], &["confined", "control"], &["confined", "--help"]] {
+        let mut command = std::process::Command::new(EXECUTABLE);
+        let output = command.args(arguments).stdin(std::process::Stdio::null()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(3));
+        assert!(output.stdout.is_empty());
+        assert!(String::from_utf8_lossy(&output.stderr).contains("for the program's own use"));
+    }
+}
