@@ -7,6 +7,7 @@ mod harness;
 mod sample;
 mod key;
 mod hooks;
+mod hooks_live;
 mod ledger;
 mod ledger_hostile;
 mod rehearse;
