@@ -14,6 +14,9 @@
 //! | 7 | grants | one grant for one rehearsal; reruns reach the same packet; no blocker vanishes |
 //! | 8 | completeness | is this all, from the pinned genesis to the head that was seen? |
 //!
+//! A valid chain whose tail was cut off is a valid chain. So step 8 is held only where a remembered head was met again;
+//! otherwise it is not established, and where nothing else is wrong the exit code stays 0.
+//!
 //! Steps 1, 3 and 4 need one entry alone: [`check`] does them, and the caller runs it in parallel. Steps 2, 5, 6 and 7
 //! need the state before the entry: [`Verifier::push`] does them in order, and stops at the first entry that does not
 //! hold, for nothing after it has an authority. Later entries still go through steps 1, 3 and 4.
@@ -199,6 +202,7 @@ impl Verifier {
             verified: self.state.next_seq(),
             stopped: self.stopped.is_some(),
             unread: self.announced > self.seen,
+            end_seen: self.remembered_met,
             unjudged: self.unjudged,
             gaps,
         });
