@@ -201,9 +201,19 @@ pub fn escaped(text: &str) -> String {
     })
 }
 
-pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+/// Usage errors and help. With `--json` an error is a document like every other answer.
+pub(super) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if json {
+        let facts = Map::from_iter([("usage".to_owned(), error.render().to_string().into())]);
+        let _ = writeln!(anstream::stdout(), "{}", envelope("usage", facts, &Verdict::default(), 2));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(2)
 }
 
 #[cfg(test)]

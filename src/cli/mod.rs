@@ -170,7 +170,7 @@ pub fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => return answer::usage(&usage),
+        Err(usage) => return answer::usage(&usage, std::env::args_os().any(|a| a == "--json")),
     };
     let ui = Ui::new(cli.json);
     let verb = cli.verb.name();

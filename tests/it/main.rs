@@ -4,6 +4,7 @@
 mod architecture;
 mod corpus;
 mod harness;
+mod verbs;
 mod sample;
 mod key;
 mod hooks;

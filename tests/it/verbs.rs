@@ -1,0 +1,151 @@
+//! Bad input for every verb: the reason code, the documented exit code, nothing written, and `--json` says
+//! the same as the text. The good input that stands beside each is in the verb's own topic.
+
+use crate::harness::Scratch;
+
+/// A ledger with an owner, an operator and one grant; a database and a valid plan.
+fn ground() -> Scratch {
+    let s = Scratch::new();
+    s.git("", &["init", "-q", "repo"]).ok();
+    for name in ["olga", "anna"] {
+        s.run(&["key", "new", name, "--dir", "keys", "--no-passphrase"]).ok();
+    }
+    let people = ["--owner", "olga=keys/olga", "--operator", "anna=keys/anna", "--key", "keys/olga"];
+    s.run(&[&["init", "--repo", "repo"][..], &people].concat()).ok();
+    s.run(&["grant", "issue", "--repo", "repo", "--operator", "anna", "--key", "keys/olga"]).ok();
+    s.run(&["plan", "new", "plan"]).ok();
+    s.database("a.db", "CREATE TABLE t (x); INSERT INTO t VALUES (1);");
+    s.write("rubbish", "this is no database, no key and no packet");
+    std::fs::create_dir(s.path("empty")).expect("a directory");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a.db", s.path("link.db")).expect("a link");
+    s
+}
+
+/// Runs it twice, as text and as JSON, and demands that nothing changed on the disk.
+#[track_caller]
+fn refused(s: &Scratch, arguments: &[&str], exit: i32, code: &str) {
+    // Notes beside the repository may be made again; everything else is compared.
+    let kept = || {
+        s.listing("").into_iter().filter(|(path, _)| !path.contains(".git/fix7-ledger/")).collect::<Vec<_>>()
+    };
+    let before = kept();
+    let text = s.run(arguments).exits(exit);
+    assert!(text.stderr.contains(&format!("error: {code}: ")), "{}\n{}", text.what, text.stderr);
+    assert!(text.stderr.contains("hint: "), "{}\n{}", text.what, text.stderr);
+    let json = s.run(&[arguments, &["--json"]].concat()).exits(exit);
+    assert_eq!(json.codes().first().map(String::as_str), Some(code), "{}", json.stdout);
+    assert_eq!(json.json()["ok"], false);
+    assert_eq!(kept(), before, "{}", text.what);
+}
+
+#[test]
+fn rehearse_refuses_bad_input() {
+    let s = ground();
+    let with = |source: &'static str, plan: &'static str, out: &'static str| {
+        ["rehearse", "--source", source, "--plan", plan, "--out", out]
+    };
+    refused(&s, &with("missing.db", "plan", "out"), 3, "UNREADABLE");
+    refused(&s, &with("rubbish", "plan", "out"), 3, "UNREADABLE");
+    refused(&s, &with("empty", "plan", "out"), 4, "PATH_FORBIDDEN");
+    #[cfg(unix)]
+    refused(&s, &with("link.db", "plan", "out"), 4, "PATH_FORBIDDEN");
+    refused(&s, &with("postgres://production/orders", "plan", "out"), 4, "PRODUCTION_TARGET");
+    refused(&s, &with("a.db", "missing", "out"), 3, "UNREADABLE");
+    refused(&s, &with("a.db", "empty", "out"), 4, "PLAN_INVALID");
+    refused(&s, &with("a.db", "plan", "plan"), 4, "ALREADY_EXISTS");
+    refused(&s, &[&with("a.db", "plan", "out")[..], &["--policy", "rubbish"]].concat(), 4, "MALFORMED");
+}
+
+#[test]
+fn record_refuses_bad_input() {
+    let s = ground();
+    let with = |packet: &'static str, key: &'static str| {
+        ["record", "--repo", "repo", "--packet", packet, "--key", key]
+    };
+    refused(&s, &with("missing", "keys/anna"), 3, "UNREADABLE");
+    refused(&s, &with("empty", "keys/anna"), 4, "FILE_MISSING");
+    refused(&s, &with("plan", "keys/anna"), 4, "FILE_MISSING");
+    refused(&s, &with("keys", "keys/anna"), 4, "FILE_MISSING");
+}
+
+#[test]
+fn ledger_verbs_refuse_bad_input() {
+    let s = ground();
+    for verb in [
+        &["verify"][..],
+        &["log"],
+        &["show"],
+        &["export", "allowed-signers"],
+        &["export", "dsse"],
+        &["grant", "list"],
+        &["status"],
+    ] {
+        refused(&s, &[verb, &["--repo", "missing"]].concat(), 3, "UNREADABLE");
+        refused(&s, &[verb, &["--repo", "repo", "--ledger", "other"]].concat(), 3, "LEDGER_ABSENT");
+        refused(&s, &[verb, &["--repo", "repo", "--ledger", "../x"]].concat(), 4, "REF_FORBIDDEN");
+        s.run(&[verb, &["--repo", "repo"]].concat()).ok();
+    }
+    refused(&s, &["show", "--repo", "repo", "7"], 3, "ENTRY_ABSENT");
+    refused(&s, &["show", "--repo", "repo", "nobody"], 3, "ENTRY_ABSENT");
+    refused(&s, &["show", "--repo", "repo", "1", "--file", "nothing"], 4, "FILE_MISSING");
+    refused(&s, &["show", "--repo", "repo", "1", "--extract", "out"], 4, "FILE_MISSING");
+    refused(&s, &["export", "pem", "--repo", "repo", "nobody"], 3, "KEY_UNKNOWN");
+    s.run(&["export", "pem", "--repo", "repo", "anna"]).ok().says("BEGIN PUBLIC KEY");
+}
+
+#[test]
+fn init_and_grant_refuse_bad_input() {
+    let s = ground();
+    s.git("", &["init", "-q", "new"]).ok();
+    let init = |owner: &'static str, operator: &'static str, key: &'static str| {
+        ["init", "--repo", "new", "--owner", owner, "--operator", operator, "--key", key]
+    };
+    refused(&s, &init("olga=missing", "anna=keys/anna", "keys/olga"), 3, "KEY_UNREADABLE");
+    refused(&s, &init("olga", "anna=keys/anna", "keys/olga"), 3, "KEY_UNREADABLE");
+    refused(&s, &init("Olga=keys/olga", "anna=keys/anna", "keys/olga"), 4, "PATH_FORBIDDEN");
+    refused(&s, &init("olga=keys/olga", "anna=keys/anna", "keys/anna"), 4, "ROLE_MISSING");
+    refused(&s, &init("olga=keys/olga", "anna=keys/anna", "rubbish"), 3, "KEY_UNREADABLE");
+    refused(
+        &s,
+        &[&init("olga=keys/olga", "anna=keys/anna", "keys/olga")[..], &["--policy", "rubbish"]].concat(),
+        4,
+        "MALFORMED",
+    );
+    s.run(&init("olga=keys/olga", "anna=keys/anna", "keys/olga")).ok();
+    refused(&s, &init("olga=keys/olga", "anna=keys/anna", "keys/olga"), 4, "ALREADY_EXISTS");
+    let grant = |operator: &'static str, key: &'static str| {
+        ["grant", "issue", "--repo", "repo", "--operator", operator, "--key", key]
+    };
+    refused(&s, &grant("nobody", "keys/olga"), 3, "KEY_UNKNOWN");
+    refused(&s, &grant("anna", "keys/anna"), 4, "ROLE_MISSING");
+    refused(&s, &grant("anna", "keys/missing"), 3, "KEY_UNREADABLE");
+    s.run(&grant("anna", "keys/olga")).ok();
+}
+
+#[test]
+fn plan_hooks_and_push_refuse_bad_input() {
+    let s = ground();
+    refused(&s, &["plan", "new", "plan"], 4, "ALREADY_EXISTS");
+    refused(&s, &["plan", "check", "missing"], 3, "UNREADABLE");
+    refused(&s, &["plan", "check", "keys"], 4, "PLAN_INVALID");
+    s.run(&["plan", "check", "plan"]).ok();
+    refused(&s, &["hooks", "install", "--repo", "missing"], 3, "UNREADABLE");
+    refused(&s, &["hooks", "status", "--repo", "repo"], 3, "HOOK_MISSING");
+    refused(&s, &["push", "--repo", "repo", "nowhere"], 75, "PUSH_FAILED");
+    refused(&s, &["survey", "--migrations", "missing"], 3, "UNREADABLE");
+    refused(&s, &["demo", "--dir", "keys"], 4, "ALREADY_EXISTS");
+}
+
+#[test]
+fn usage_errors_exit_with_2_in_both_forms() {
+    let s = Scratch::new();
+    for arguments in
+        [&["nonsense"][..], &["verify", "--nonsense"], &["record"], &["grant", "issue"], &["key"]]
+    {
+        s.run(arguments).exits(2).says("Usage");
+        let json = s.run(&[arguments, &["--json"]].concat()).exits(2).json();
+        assert_eq!((&json["exit"], &json["ok"]), (&2.into(), &false.into()));
+    }
+    s.run(&["--help"]).ok().says("rehearse");
+}
