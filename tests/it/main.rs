@@ -17,5 +17,8 @@ mod ledger_packs;
 mod ledger_push;
 mod ledger_remote;
 mod isolation;
+mod stage;
+mod journey;
+mod independent;
 mod vectors;
 mod stock_signatures;
