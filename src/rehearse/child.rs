@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::engine::{self, Failure, FailureKind, Guard, Identity, Report, Script};
-use super::rows;
+use super::rows::{self, RowDigest};
 use super::survey::{self, Row, Trial};
 use crate::digest::Digest;
 use crate::evidence::difference::Differences;
@@ -61,10 +61,10 @@ pub enum Question {
     },
     /// Compare two databases at rest.
     Compare {
-        /// The state that should be.
-        before: PathBuf,
-        /// The state that is.
-        after: PathBuf,
+        /// The state that should be, and its digest.
+        before: (PathBuf, RowDigest),
+        /// The state that is, and its digest: tables with equal digests are not read again.
+        after: (PathBuf, RowDigest),
         /// How many differences are listed.
         limit: usize,
     },
@@ -93,7 +93,7 @@ pub enum Answer {
     /// To [`Question::Settle`].
     Settled(Settled),
     /// To [`Question::Digest`] and [`Question::Read`].
-    Rows(Digest),
+    Rows(RowDigest),
     /// To [`Question::Inside`].
     Inside(Inside),
     /// To [`Question::Commit`].
@@ -228,19 +228,19 @@ fn settle(path: &Path) -> Result<Settled, Failure> {
     Ok(Settled { identity, journal_mode })
 }
 
-fn digest(path: &Path, threads: usize) -> Result<Digest, Failure> {
+fn digest(path: &Path, threads: usize) -> Result<RowDigest, Failure> {
     // A reader of a WAL database leaves its side files; the last writer to close takes them away.
     let keeper = open(path, false)?;
     let rows = rows::of_file(path, threads, &|_| {}).map_err(|e| of_rows(&e))?;
     close(keeper)?;
-    Ok(rows.root)
+    Ok(rows)
 }
 
-fn read(path: &Path) -> Result<Digest, Failure> {
+pub(super) fn read(path: &Path) -> Result<RowDigest, Failure> {
     let connection = open(path, false)?;
     let rows = rows::of_connection(&connection).map_err(|e| of_rows(&e))?;
     close(connection)?;
-    Ok(rows.root)
+    Ok(rows)
 }
 
 /// Opens for a script: guarded, with a deadline.
@@ -315,10 +315,15 @@ fn check(path: &Path) -> Result<Checked, Failure> {
     Ok(Checked { integrity, foreign_key_violations })
 }
 
-fn compare(before: &Path, after: &Path, limit: usize) -> Result<Differences, Failure> {
-    let (kept, found) = (open(before, false)?, open(after, false)?);
-    let differences = super::difference::between(before, after, limit).map_err(|e| of_rows(&e))?;
-    close(kept)?;
-    close(found)?;
+pub(super) fn compare(
+    before: &(PathBuf, RowDigest),
+    after: &(PathBuf, RowDigest),
+    limit: usize,
+) -> Result<Differences, Failure> {
+    // As for a digest: whoever can write closes last, and takes the readers' side files away.
+    let kept = [open(&before.0, false)?, open(&after.0, false)?];
+    let (left, right) = ((before.0.as_path(), &before.1), (after.0.as_path(), &after.1));
+    let differences = super::difference::between_digested(left, right, limit).map_err(|e| of_rows(&e))?;
+    kept.into_iter().try_for_each(close)?;
     Ok(differences)
 }

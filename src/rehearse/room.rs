@@ -21,6 +21,8 @@ pub const CLONE: &str = "clone.db";
 const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// A confined process that says nothing for this long beyond the plan's own limit is lost.
 const GRACE: Duration = Duration::from_secs(60);
+/// Bytes of the clone that a confined process reads in a second, on the slowest machine that counts.
+const BYTES_A_SECOND: u64 = 1 << 20;
 
 /// Whoever answers questions in a process of its own.
 pub trait Asks {
@@ -63,7 +65,9 @@ impl<'a> Room<'a> {
     /// # Errors
     /// See [`Asks::ask`].
     pub fn ask(&mut self, question: &Question) -> Result<Answer, RehearseError> {
-        self.asks.ask(question, self.limit + GRACE)
+        let size = self.clone_path().metadata().map_or(0, |facts| facts.len());
+        let reading = Duration::from_secs(size / BYTES_A_SECOND);
+        self.asks.ask(question, self.limit + GRACE + reading)
     }
 
     /// Sorted names in the clone's directory.
@@ -79,15 +83,22 @@ impl<'a> Room<'a> {
     /// # Errors
     /// A file cannot be read, or a side file shows that the clone is not at rest.
     pub fn bytes(&self) -> Result<Digest, RehearseError> {
-        let path = self.clone_path();
-        for suffix in SIDE_FILES {
-            if with_suffix(&path, suffix).symlink_metadata().is_ok() {
-                let found = format!("{CLONE}{suffix} is left behind: the clone is not at rest");
-                return Err(RehearseError::refused(Code::Unreadable, "the clone", found));
+        self.at_rest()?;
+        digest_of(&self.clone_path())
+    }
+
+    /// Demands that no side file lies beside the clone: the main file alone would not be its state.
+    ///
+    /// # Errors
+    /// One is there.
+    pub fn at_rest(&self) -> Result<(), RehearseError> {
+        match self.sidecars().first() {
+            None => Ok(()),
+            Some(name) => {
+                let found = format!("{name} is left behind: the clone is not at rest");
+                Err(RehearseError::refused(Code::Unreadable, "the clone", found))
             }
         }
-        let set = FileSetDigest::of(&path).map_err(|e| RehearseError::file(&path, "the clone", &e))?;
-        Ok(set.set)
     }
 
     /// Names of side files beside the clone.
@@ -135,6 +146,12 @@ impl<'a> Room<'a> {
         sync(to)?;
         Ok(set.set)
     }
+}
+
+/// The digest of a file set.
+pub(super) fn digest_of(path: &Path) -> Result<Digest, RehearseError> {
+    let set = FileSetDigest::of(path).map_err(|e| RehearseError::file(path, "the clone", &e))?;
+    Ok(set.set)
 }
 
 /// Flushes a file or a directory to the disk.

@@ -1,6 +1,8 @@
 //! `down` and `reapply`: the plan's own rollback script, and the change once more.
 
-use super::{Applied, Legs, Outcome, RehearseError, rows_of, unexpected};
+use super::{
+    Applied, Legs, Outcome, RehearseError, RowDigest, rows_of, stop_unless_the_changes_own, unexpected,
+};
 use crate::digest::Digest;
 use crate::evidence::difference::{Differences, Equality};
 use crate::evidence::{Hashes, Leg};
@@ -12,15 +14,14 @@ use crate::rehearse::source::remove;
 pub const DIFFERENCES_LISTED: usize = 64;
 
 impl Legs<'_, '_> {
-    /// Gives whether the clone is now in the state that the plan's own rollback left.
-    pub(super) fn down(&mut self) -> Result<bool, RehearseError> {
+    pub(super) fn down(&mut self) -> Result<(), RehearseError> {
         const LEG: Leg = Leg::Down;
         let mut entry = self.entry(LEG, Outcome::NoDown);
         entry.before_hash = Some(self.base);
         let plan = self.plan;
         let Some(rollback) = &plan.rollback else {
             self.entries.push(entry);
-            return Ok(false);
+            return Ok(());
         };
         let (applied, rows_changed) = match self.apply(LEG)? {
             Applied::In { rows, rows_changed } => (rows, rows_changed),
@@ -29,29 +30,37 @@ impl Legs<'_, '_> {
                 entry.error = Some(error);
                 entry.rows_changed = rows_changed;
                 self.entries.push(entry);
-                self.restore(LEG)?;
-                return Ok(false);
+                return self.restore(LEG);
             }
         };
         entry.after_apply_hash = Some(Hashes { rows: applied, bytes: None });
         entry.rows_changed = rows_changed;
         let report = self.commit(LEG, "down", rollback)?.report;
-        if let Some(failure) = report.failure {
-            entry.outcome = match failure.kind {
-                FailureKind::Lacks => Outcome::CouldNotEstablish,
-                _ => Outcome::DownFails,
-            };
-            entry.error = Some(failure.to_string());
-            self.entries.push(entry);
-            self.restore(LEG)?;
-            return Ok(false);
-        }
-        let after = rows_of(self.digest_rows()?)?;
-        self.journal.changed(LEG, "digest", &[after]);
-        entry.after_rollback_hash = Some(Hashes { rows: after, bytes: None });
+        let after = match report.failure {
+            None => match self.digest_rows()? {
+                Answer::Unreadable(failure) => Err(failure),
+                answer => Ok(rows_of(answer)?),
+            },
+            Some(failure) => Err(failure),
+        };
+        let after = match after {
+            Ok(after) => after,
+            Err(failure) => {
+                stop_unless_the_changes_own(&Some(failure.clone()))?;
+                entry.outcome = match failure.kind {
+                    FailureKind::Lacks => Outcome::CouldNotEstablish,
+                    _ => Outcome::DownFails,
+                };
+                entry.error = Some(failure.to_string());
+                self.entries.push(entry);
+                return self.restore(LEG);
+            }
+        };
+        self.journal.changed(LEG, "digest", &[after.root]);
+        entry.after_rollback_hash = Some(Hashes { rows: after.root, bytes: None });
         entry.outcome = Outcome::Exact;
-        if after != self.base.rows {
-            let differences = self.compare()?;
+        if after.root != self.base.rows {
+            let differences = self.compare(after)?;
             entry.outcome = match differences.equality {
                 Equality::ExactNormalised => Outcome::ExactNormalised,
                 Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
@@ -60,16 +69,16 @@ impl Legs<'_, '_> {
             entry.differences = Some(differences);
         }
         self.entries.push(entry);
-        Ok(true)
+        Ok(())
     }
 
     /// What differs between the snapshot and the clone.
-    fn compare(&mut self) -> Result<Differences, RehearseError> {
+    fn compare(&mut self, after: RowDigest) -> Result<Differences, RehearseError> {
         let before = self.room.directory.join("before.db");
         self.room.snapshot_beside(&before)?;
         let question = Question::Compare {
-            before: before.clone(),
-            after: self.room.clone_path(),
+            before: (before.clone(), self.base_rows.clone()),
+            after: (self.room.clone_path(), after),
             limit: DIFFERENCES_LISTED,
         };
         let answer = self.room.ask(&question)?;
@@ -81,7 +90,7 @@ impl Legs<'_, '_> {
     }
 
     /// The change once more, after the plan's own rollback, or where there is none after the restore.
-    pub(super) fn reapply(&mut self, _rolled_back: bool) -> Result<(), RehearseError> {
+    pub(super) fn reapply(&mut self) -> Result<(), RehearseError> {
         const LEG: Leg = Leg::Reapply;
         let first = self.applied.first().map(|(rows, _)| *rows);
         let mut entry = self.entry(LEG, Outcome::NotHeld);

@@ -20,7 +20,8 @@ pub use journal::Journal;
 use super::RehearseError;
 use super::child::{Answer, Checked, Committed, Question, Run};
 use super::engine::{Failure, FailureKind};
-use super::room::Room;
+use super::room::{Room, digest_of};
+use super::rows::RowDigest;
 use crate::digest::Digest;
 use crate::evidence::entry::{DirectoryFacts, Entry, ExecutorFacts};
 use crate::evidence::{Hashes, Leg, Outcome, Plan};
@@ -34,6 +35,8 @@ pub struct Legs<'r, 'a> {
     /// A reader of a WAL database makes side files, so bytes and rows are then taken one after the other.
     wal: bool,
     base: Hashes,
+    /// The base's rows, table by table.
+    base_rows: RowDigest,
     journal: Journal,
     entries: Vec<Entry>,
     /// Row digests of the changed state, and rows changed, one a time that the change succeeded.
@@ -66,7 +69,7 @@ impl<'r, 'a> Legs<'r, 'a> {
         clone_id: &str,
         threads: usize,
         wal: bool,
-        base: Hashes,
+        base: (Hashes, RowDigest),
     ) -> Legs<'r, 'a> {
         Legs {
             room,
@@ -74,7 +77,8 @@ impl<'r, 'a> Legs<'r, 'a> {
             clone_id: clone_id.to_owned(),
             threads,
             wal,
-            base,
+            base: base.0,
+            base_rows: base.1,
             journal: Journal::new(clone_id),
             entries: Vec::new(),
             applied: Vec::new(),
@@ -93,9 +97,9 @@ impl<'r, 'a> Legs<'r, 'a> {
         now(Leg::Snapshot);
         self.snapshot()?;
         now(Leg::Down);
-        let rolled_back = self.down()?;
+        self.down()?;
         now(Leg::Reapply);
-        self.reapply(rolled_back)
+        self.reapply()
     }
 
     /// Closes with the `executor` leg.
@@ -155,7 +159,7 @@ impl<'r, 'a> Legs<'r, 'a> {
     fn read_only(&mut self) -> Result<(), RehearseError> {
         let before = self.room.names()?;
         let question = Question::Read { path: self.room.clone_path() };
-        let rows = rows_of(self.room.ask(&question)?)?;
+        let rows = rows_of(self.room.ask(&question)?)?.root;
         let exit = Hashes { rows, bytes: Some(self.room.bytes()?) };
         let after = self.room.names()?;
         self.journal.step(Leg::ReadOnly, "read", &digests(exit));
@@ -170,14 +174,10 @@ impl<'r, 'a> Legs<'r, 'a> {
 
     /// Digests the clone at rest, rows and bytes.
     fn state(&mut self, leg: Leg) -> Result<Hashes, RehearseError> {
-        let state = self.look()?.map_err(|failure| RehearseError::of_failure("the clone", &failure))?;
+        let seen = look(self.room, self.threads, self.wal)?;
+        let (state, _) = seen.map_err(|failure| RehearseError::of_failure("the clone", &failure))?;
         self.journal.step(leg, "digest", &digests(state));
         Ok(state)
-    }
-
-    /// Digests the clone at rest, or tells why it cannot be read.
-    fn look(&mut self) -> Result<Result<Hashes, Failure>, RehearseError> {
-        look(self.room, self.threads, self.wal)
     }
 
     /// Runs a script of the plan's on a new process and commits it.
@@ -210,7 +210,7 @@ impl<'r, 'a> Legs<'r, 'a> {
         let question = Question::Commit(Run { shifted: true, ..self.script(&self.plan.change) });
         let Answer::Committed(committed) = self.room.ask(&question)? else { return Ok(()) };
         if committed.report.failure.is_none() {
-            let rows = rows_of(self.digest_rows()?)?;
+            let rows = rows_of(self.digest_rows()?)?.root;
             self.applied.push((rows, committed.report.rows_changed));
         }
         self.restore(leg)
@@ -242,6 +242,7 @@ impl<'r, 'a> Legs<'r, 'a> {
         }
         match self.digest_rows()? {
             Answer::Rows(rows) => {
+                let rows = rows.root;
                 self.journal.changed(leg, "look", &[rows]);
                 // The last application starts from what the rollback script left, which may differ from the base.
                 if leg != Leg::Reapply {
@@ -289,7 +290,7 @@ fn digests(hashes: Hashes) -> Vec<Digest> {
     [Some(hashes.rows), hashes.bytes].into_iter().flatten().collect()
 }
 
-fn rows_of(answer: Answer) -> Result<Digest, RehearseError> {
+fn rows_of(answer: Answer) -> Result<RowDigest, RehearseError> {
     match answer {
         Answer::Rows(rows) => Ok(rows),
         other => Err(unexpected(other)),
@@ -308,17 +309,27 @@ pub(super) fn unexpected(answer: Answer) -> RehearseError {
     }
 }
 
-/// Digests the clone at rest, rows by a confined process and bytes here.
-pub(super) fn look(
-    room: &mut Room<'_>,
-    threads: usize,
-    wal: bool,
-) -> Result<Result<Hashes, Failure>, RehearseError> {
-    let _ = wal;
-    let bytes = room.bytes()?;
-    let question = Question::Digest { path: room.clone_path(), threads };
-    match room.ask(&question)? {
-        Answer::Rows(rows) => Ok(Ok(Hashes { rows, bytes: Some(bytes) })),
+/// What became of a look at the clone: its digests, or why it cannot be read.
+type Seen = Result<(Hashes, RowDigest), Failure>;
+
+/// Digests the clone at rest, rows by a confined process and bytes here, side by side. In WAL mode one after
+/// the other, since a reader makes side files for as long as it reads.
+pub(super) fn look(room: &mut Room<'_>, threads: usize, wal: bool) -> Result<Seen, RehearseError> {
+    room.at_rest()?;
+    let path = room.clone_path();
+    let question = Question::Digest { path: path.clone(), threads };
+    let (bytes, answer) = if wal {
+        (room.bytes()?, room.ask(&question)?)
+    } else {
+        std::thread::scope(|scope| {
+            let bytes = scope.spawn(|| digest_of(&path));
+            let answer = room.ask(&question);
+            let bytes = bytes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok::<_, RehearseError>((bytes?, answer?))
+        })?
+    };
+    match answer {
+        Answer::Rows(rows) => Ok(Ok((Hashes { rows: rows.root, bytes: Some(bytes) }, rows))),
         Answer::Unreadable(failure) => Ok(Err(failure)),
         other => Err(unexpected(other)),
     }

@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{Redo, Row};
 use crate::evidence::Outcome;
 use crate::evidence::difference::Equality;
-use crate::rehearse::child::{Run, close, guarded, of_rows, open, run_and_commit};
-use crate::rehearse::difference;
+use crate::rehearse::child::{Run, close, compare, guarded, read, run_and_commit};
 use crate::rehearse::engine::{Failure, FailureKind, Script, statements};
 use crate::rehearse::room::CLONE;
-use crate::rehearse::rows::{self, RowDigest};
+use crate::rehearse::rows::RowDigest;
 
 /// How many single differences are counted for a row of a survey: the codes are what is shown.
 const LISTED: usize = 0;
@@ -67,11 +66,11 @@ pub fn perform(trial: &Trial) -> Result<Row, Failure> {
         error: None,
     };
     copy(&state, &before)?;
-    let base = digest(&state)?;
+    let base = read(&state)?;
 
     let (failure, chance) = script_at(&run_of(trial, &state, &trial.up, trial.up_transaction))?;
     let (verdict, failure) = match failure {
-        None => match digest(&state) {
+        None => match read(&state) {
             Ok(changed) => {
                 row.nondeterministic = chance && differs_at_another_moment(trial, &before, &changed)?;
                 row.noop = changed.root == base.root;
@@ -124,7 +123,7 @@ fn differs_at_another_moment(trial: &Trial, before: &Path, changed: &RowDigest) 
     copy(before, &twin)?;
     let run = run_of(trial, &twin, &trial.up, trial.up_transaction);
     let (failure, _) = script_at(&Run { shifted: true, ..run })?;
-    Ok(failure.is_some() || digest(&twin)?.root != changed.root)
+    Ok(failure.is_some() || read(&twin)?.root != changed.root)
 }
 
 /// The way back, what it left, and the change once more.
@@ -147,8 +146,9 @@ fn rolled_back(
         row.error = Some(failure.to_string());
         return Ok(());
     }
-    let back = digest(&state)?;
-    let differences = compare(before, (&state, &back))?;
+    let back = read(&state)?;
+    let digested = |path: &Path, digest: &RowDigest| (path.to_owned(), digest.clone());
+    let differences = compare(&digested(before.0, before.1), &digested(&state, &back), LISTED)?;
     row.verdict = match differences.equality {
         Equality::Exact if back.root == before.1.root => Outcome::Exact,
         Equality::ExactNormalised => Outcome::ExactNormalised,
@@ -159,7 +159,7 @@ fn rolled_back(
     row.row_codes = differences.row_codes;
     row.redo = Some(match script(trial, &state, &trial.up, trial.up_transaction)? {
         Some(failure) => Redo::Fails(failure.to_string()),
-        None if digest(&state)?.root == changed.root => Redo::Same,
+        None if read(&state)?.root == changed.root => Redo::Same,
         None => Redo::Differs,
     });
     Ok(())
@@ -202,23 +202,6 @@ fn run_of(trial: &Trial, path: &Path, sql: &str, transaction: bool) -> Run {
         shifted: false,
         limit_ms: trial.limit_ms,
     }
-}
-
-fn digest(path: &Path) -> Result<RowDigest, Failure> {
-    let connection: Connection = open(path, false)?;
-    let digest = rows::of_connection(&connection).map_err(|e| of_rows(&e))?;
-    close(connection)?;
-    Ok(digest)
-}
-
-fn compare(
-    before: (&Path, &RowDigest),
-    after: (&Path, &RowDigest),
-) -> Result<crate::evidence::difference::Differences, Failure> {
-    let kept = [open(before.0, false)?, open(after.0, false)?];
-    let differences = difference::between_digested(before, after, LISTED).map_err(|e| of_rows(&e))?;
-    kept.into_iter().try_for_each(close)?;
-    Ok(differences)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
