@@ -3,6 +3,7 @@
 
 mod architecture;
 mod corpus;
+mod gate;
 mod harness;
 mod verbs;
 mod sample;

@@ -20,6 +20,8 @@ const MIN_RUN: usize = 10;
 const MIN_HEX: usize = 12;
 /// Bytes of plain text in a row that make a run worth reading.
 const MIN_PLAIN: usize = 6;
+/// High bytes that are alike by chance: more of them make UTF-16.
+const MIN_ALIKE: usize = 2;
 /// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
 const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
 
@@ -242,7 +244,8 @@ impl Runs {
 
     fn line(&mut self, bytes: &[u8]) {
         self.text.extend_from_slice(bytes);
-        self.text.push(b'\n');
+        // The dot keeps two runs from being read as one that is wrapped.
+        self.text.extend_from_slice(b"\n.\n");
     }
 
     /// Base64 and hex that are wrapped: lines of nothing else, one after the other.
@@ -382,5 +385,6 @@ pub(super) fn wide(bytes: &[u8]) -> Vec<String> {
 fn is_like_utf16(bytes: &[u8], high: usize) -> bool {
     let highs = || bytes.iter().skip(high).step_by(2);
     let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
-    bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) * 6 > bytes.len() / 2)
+    let enough = (bytes.len() / 2 / 6).max(MIN_ALIKE);
+    bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) > enough)
 }

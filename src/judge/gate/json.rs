@@ -15,8 +15,10 @@ use crate::policy::Claims;
 
 /// Longest text in bytes that can be a subject or a verdict by itself.
 const MAX_WORD_BYTES: usize = 40;
+/// Bytes of the longest text that can be no document worth reading: `["a"]`.
+const MIN_DOCUMENT: usize = 6;
 /// Beginnings in a text that turn out not to be documents: each further one only costs time.
-const MAX_BROKEN: u32 = 16;
+const MAX_BROKEN: u32 = 4;
 
 /// What a walk over a document meets.
 pub(super) trait Visitor {
@@ -167,8 +169,8 @@ pub(super) struct Structure {
     pub(super) texts: Vec<u8>,
     /// All names of members, a line each.
     pub(super) keys: Vec<u8>,
-    /// Texts that may hold documents themselves.
-    pub(super) documents: Vec<Vec<u8>>,
+    /// Texts that may hold documents themselves, a line each.
+    pub(super) documents: Vec<u8>,
     /// A verdict stands beside or below a subject.
     pub(super) claims: bool,
 }
@@ -254,8 +256,10 @@ impl Visitor for Reader<'_> {
             _ => texts.extend_from_slice(raw),
         }
         texts.push(b'\n');
-        if matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) {
-            self.found().documents.push(unescaped(raw));
+        if raw.len() > MIN_DOCUMENT && matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) {
+            let document = unescaped(raw);
+            self.found().documents.extend_from_slice(&document);
+            self.found().documents.push(b'\n');
         } else if raw.len() <= MAX_WORD_BYTES {
             let word = fold_bytes(raw);
             if self.words.verdicts.contains(&word) || self.key.is_verdict && is_yes(raw) {

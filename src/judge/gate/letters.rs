@@ -154,7 +154,10 @@ fn ascii(chars: impl Iterator<Item = char>) -> [u8; KEPT] {
         }
         let c = drawn(c).map_or(c, char::from);
         if !c.is_ascii() {
-            return [0; KEPT];
+            if c.is_alphanumeric() {
+                return [0; KEPT];
+            }
+            continue; // a dot or a stroke beside the letter
         }
         let byte = (c as u8).to_ascii_lowercase();
         // UTS #39 writes m as rn.
@@ -186,7 +189,7 @@ fn is_invisible(c: char) -> bool {
 fn drawn(c: char) -> Option<u8> {
     const SMALL_CAPITALS: &str = "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpꞯqʀrꜱsᴛtᴜuᴠvᴡwʏyᴢzᴌlᴎnᴙrᴚr";
     const TURNED: &str = "ɐaɔcǝeɟfƃgɥhᴉiɾjʞkɯmɹrʇtʌvʍwʎyꞁl";
-    const OTHER: &str = "тtкkнhвbмmгrпnдdлlиnеeѕsꙅsʗcӀlꓑpꓣrꓳoꓓdꓴuꓚcꓔtꓲiꓠnꓮaꓢs";
+    const OTHER: &str = "тtкkнhвbмmгrпnдdлlиnеeѕsꙅsʗcӀlꓑpꓣrꓳoꓓdꓴuꓚcꓔtꓲiꓠnꓮaꓢs˛iͺi𐔜c";
     let block = |start: char| Some(b'a' + ((c as u32 - start as u32) % 26) as u8);
     match c {
         '🅐'..='🅩' => block('🅐'),

@@ -21,8 +21,8 @@ use crate::policy::Limits;
 const EXPANSION_FREE: u64 = 64 << 10;
 /// Why a text at the bottom is not looked into.
 const TOO_DEEP: &str = "encoded within more encodings than limits.decode_depth";
-/// Shortest text in bytes that counts as one more layer when the layers are used up.
-const MIN_FURTHER: usize = 12;
+/// Fewest letters and digits that count as one more layer when the layers are used up.
+const MIN_FURTHER: usize = 8;
 
 /// A claim, and how it was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,9 +99,8 @@ impl<'a> Walk<'a> {
             return;
         }
         if self.depth == 0 {
-            let text = std::str::from_utf8(bytes).is_ok_and(|t| !t.contains(|c: char| c < ' ' && c != '\n'));
-            if text && bytes.len() >= MIN_FURTHER {
-                self.undecided(TOO_DEEP);
+            if bytes.split(|&b| b == b'\n').any(could_be_said) {
+                self.undecided(format!("{TOO_DEEP} ({} > {name})", self.layers.join(" > ")));
             }
             return;
         }
@@ -151,7 +150,7 @@ impl<'a> Walk<'a> {
 
     fn packed(&mut self, bytes: &[u8]) {
         if self.depth == 0 {
-            self.undecided(TOO_DEEP);
+            self.undecided(format!("{TOO_DEEP} ({} > gzip/zlib)", self.layers.join(" > ")));
             return;
         }
         let (inflated, over) = decode::inflate(bytes, self.budget as usize);
@@ -218,9 +217,7 @@ impl<'a> Walk<'a> {
         }
         let glued: Vec<u8> = structure.texts.into_iter().filter(|&b| b != b'\n').collect();
         self.within("texts joined", &glued, |walk, bytes| walk.decoded(bytes));
-        for document in structure.documents {
-            self.layer("a document in a text", &document, |walk, bytes| walk.bytes(bytes));
-        }
+        self.layer("a document in a text", &structure.documents, |walk, bytes| walk.bytes(bytes));
     }
 
     /// Looks for claims in ASCII letters, whose lines are the object's as long as no layer was taken away.
@@ -243,4 +240,11 @@ impl<'a> Walk<'a> {
             self.out.findings.push(finding);
         }
     }
+}
+
+/// Whether a line could be read by a person: mostly letters and digits, or what looks like them.
+fn could_be_said(line: &[u8]) -> bool {
+    let letters = letters::read(&String::from_utf8_lossy(line)).first;
+    let count = letters.iter().filter(|b| b.is_ascii_alphanumeric()).count();
+    count >= MIN_FURTHER && count * 2 >= letters.len()
 }
