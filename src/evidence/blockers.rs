@@ -27,6 +27,9 @@ pub const CI_BLOCKER: &str = "FIX7-P0-PROD-CI-SCOPE-1";
 pub const ROLLBACK_BLOCKER: &str = "FIX7-P0-DRYRUN-PROD-ROLLBACK-1";
 /// The leg of [`ROLLBACK_BLOCKER`] that a packet proves.
 pub const CLONE_LEG: &str = "clone_rehearsal";
+/// What [`ROLLBACK_BLOCKER`] needs before it can close (R47 to R49).
+pub const ROLLBACK_NEEDS: [&str; 3] =
+    ["OPERATOR_DUMP_CLONE", "PRODUCTION_OPT_4", "DISTINCT_PRODUCTION_ROLLBACK_GRANT"];
 /// Most blockers in a map: a list that people work through, not a database.
 pub const MAX_BLOCKERS: usize = 500;
 
@@ -196,6 +199,10 @@ impl BlockerMap {
         if let Some(blocker) = self.blocker(ROLLBACK_BLOCKER) {
             let legged = blocker.legs.iter().any(|leg| leg.name == CLONE_LEG);
             require(legged, format!("{ROLLBACK_BLOCKER}: leg {CLONE_LEG} is missing"));
+            for need in ROLLBACK_NEEDS {
+                let named = blocker.needs.iter().any(|known| known.id == need);
+                require(named, format!("{ROLLBACK_BLOCKER}: need {need} is missing"));
+            }
             let whole = blocker.legs.len() > 1;
             require(
                 whole,

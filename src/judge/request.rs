@@ -126,7 +126,8 @@ fn variable_verdict(policy: &Policy, name: &str, value: &str) -> Verdict {
             verdict.push(Reason::new(surface.reason, &object).found(format_args!("asks for {}", surface.id)));
         }
     }
-    if own && !value.contains(['/', '\\']) || own && squash(value).starts_with("qt001") {
+    let path = value.contains(['/', '\\']) && !squash(value).starts_with("qt001");
+    if own && !path {
         verdict.merge(text_verdict(policy, &object, value));
     }
     verdict

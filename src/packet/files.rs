@@ -62,7 +62,7 @@ impl Files {
             let fault = format!("the same name as {twin} where case does not count");
             return Err(Reason::new(Code::PathForbidden, &named).found(fault));
         }
-        limit(self.0.len() + 1 <= MAX_FILES, "packet: files", MAX_FILES, self.0.len() + 1)?;
+        limit(self.0.len() < MAX_FILES, "packet: files", MAX_FILES, self.0.len() + 1)?;
         limit(bytes.len() <= MAX_FILE_BYTES, &named, MAX_FILE_BYTES, bytes.len())?;
         let total = self.total_bytes() + bytes.len();
         limit(total <= MAX_TOTAL_BYTES, "packet: bytes", MAX_TOTAL_BYTES, total)?;

@@ -94,8 +94,8 @@ fn r10_every_step_of_the_pattern_has_one_leg() {
 #[test]
 fn r11_r42_r43_exactly_one_unknown_with_its_class_and_blocker() {
     let two = r#"{"id":"X","status":"RESOLVED"},{
-      "id": "FIX7-BYTES-GATE","#;
-    let first = "{\n      \"id\": \"FIX7-BYTES-GATE\",";
+      "id": "FIX7-SEAL-VS-BYTES-GATE","#;
+    let first = "{\n      \"id\": \"FIX7-SEAL-VS-BYTES-GATE\",";
     refused(changed(CI_FILE, first, two), Code::CiUnknownInvalid, "RESOLVED and a gate");
     refused(changed(CI_FILE, "UNKNOWN", "RESOLVED"), Code::CiUnknownInvalid, "found 0");
     refused(
@@ -139,6 +139,11 @@ fn r45_the_map_counts_and_names_each_blocker_once() {
         changed(BLOCKERS_FILE, state, &state.replace("OPEN", "PROVEN")),
         Code::BlockersInvalid,
         "evidence_sha256",
+    );
+    refused(
+        changed(BLOCKERS_FILE, "PRODUCTION_OPT_4", "OTHER"),
+        Code::BlockersInvalid,
+        "need PRODUCTION_OPT_4",
     );
     let need = "\"PRODUCTION_OPT_4\", \"state\": \"OPEN\"";
     refused(changed(BLOCKERS_FILE, need, &need.replace("OPEN", "MET")), Code::BlockersInvalid, "met_by");

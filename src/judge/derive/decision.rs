@@ -5,8 +5,8 @@ use crate::digest::Digest;
 use crate::evidence::Facts;
 use crate::evidence::decision::DECISION_SCHEMA;
 use crate::packet::document::{
-    Boundary, DecisionPacket, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef, PacketScope,
-    ProductionDecision, ProductionState, Publication, Subject, SurfaceStatus,
+    Boundary, DERIVATION, DecisionPacket, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef, PacketScope,
+    ProductionDecision, ProductionState, Publication, Subject, SurfaceProof, SurfaceStatus,
 };
 use crate::packet::{EXECUTION, SURFACES};
 use crate::policy::Policy;
@@ -16,13 +16,14 @@ use crate::verdict::Code;
 const SUBJECT_KIND: &str = "rollback + CI resolution";
 
 /// The document.
-pub(super) fn packet(draft: &Draft<'_>) -> DecisionPacket {
+pub(super) fn packet(draft: &Draft<'_>, surfaces: &SurfaceProof) -> DecisionPacket {
     let (facts, policy) = (draft.facts, draft.policy);
     let spec = &facts.plan.spec;
     let derived_from = draft.derived_from();
     let ready = derived_from.iter().all(|document| document.held);
     DecisionPacket {
         schema: DECISION_SCHEMA.into(),
+        derivation: DERIVATION.into(),
         packet: subject(facts),
         kb: spec.kb.clone(),
         macro_: MacroRef {
@@ -36,7 +37,7 @@ pub(super) fn packet(draft: &Draft<'_>) -> DecisionPacket {
         production_state: ProductionState::Hold,
         authorizes: Vec::new(),
         hold: Hold { state: HoldState::HoldProduction, default: true },
-        flags: flags(draft),
+        flags: flags(draft, surfaces),
         final_status: if ready { FinalStatus::Ready } else { FinalStatus::NotShown },
         derived_from,
         boundary: boundary(policy),
@@ -71,8 +72,7 @@ fn boundary(policy: &Policy) -> Boundary {
 }
 
 /// Each flag with the place that shows it: the source's digest at the end, or the surface of its name.
-fn flags(draft: &Draft<'_>) -> Flags {
-    let surfaces = super::surfaces::proof(draft);
+fn flags(draft: &Draft<'_>, surfaces: &SurfaceProof) -> Flags {
     let surface = |id: &str| {
         let at = surfaces.surfaces.iter().position(|surface| surface.id == id);
         let shown = at.is_some_and(|at| surfaces.surfaces[at].status != SurfaceStatus::NotProven);

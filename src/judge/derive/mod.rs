@@ -139,7 +139,7 @@ fn conclude(
     let report = probes::report(run, leak);
     draft.hold(PROBES, probes::holds(draft.policy, run, &report));
     draft.add(PROBES, &report)?;
-    let decision = decision::packet(draft);
+    let decision = decision::packet(draft, surfaces);
     draft.add(DECISION, &decision)?;
     let text = readme::render(draft, &decision, &report, map, surfaces);
     draft.files.insert(README.into(), text.into_bytes());

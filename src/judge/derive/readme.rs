@@ -13,6 +13,9 @@ use crate::packet::{
     VALIDATOR,
 };
 
+/// Reasons listed for people; all of them stand in the validator's result.
+const MAX_REASONS: usize = 20;
+
 /// The text.
 pub(super) fn render(
     draft: &Draft<'_>,
@@ -27,6 +30,7 @@ pub(super) fn render(
     page.flags();
     page.summary();
     page.what_was_done(probes, blockers, surfaces);
+    page.what_does_not_hold();
     page.how_to_repeat();
     page.boundary();
     page.text
@@ -138,14 +142,7 @@ impl Page<'_> {
         if facts.plan.rollback.is_none() {
             self.line(format_args!("  - the plan has no rollback script: the way back is the snapshot"));
         }
-        let selftest = crate::judge::validator::selftest();
-        self.line(format_args!(
-            "- **Hardened validator** (`{VALIDATOR}`, `{RECOVERY}`): after_apply_hash != before_hash and after_rollback_hash == before_hash on every rollback entry; selftest {} good and {} bad vectors, {} misjudged; the fabricated no-mutation entry fails closed. Validator: `{}`.",
-            selftest.good,
-            selftest.bad,
-            selftest.misjudged.len(),
-            facts.lock.executable
-        ));
+        self.validator();
         self.line(format_args!(
             "- **Bad-input probes** (`{PROBES}`): {}/{} canonical, {}/{} extended fail closed; control {}; {} claims and {} secrets leaked.",
             probes.refused,
@@ -158,7 +155,7 @@ impl Page<'_> {
         ));
         if let Some((item, class)) = facts.plan.ci.unknown() {
             self.line(format_args!(
-                "- **CI UNKNOWN classified** (`{CI}`): `{}` stays unknown: the gate is not yet designed, so it is unresolvable read-only and remains blocker {} (owner+operator; design off-production first). It does not affect clone-rehearsal safety.",
+                "- **CI UNKNOWN classified** (`{CI}`): `{}` stays unknown: the FIX7 seal-vs-bytes CI gate is not yet designed, so it is unresolvable read-only and remains blocker {} (owner+operator; design off-production first). It does not affect clone-rehearsal safety.",
                 item.id, class.blocker_id
             ));
         }
@@ -171,6 +168,45 @@ impl Page<'_> {
             surfaces.untouched + surfaces.not_requested,
             surfaces.total
         ));
+        self.line(format_args!(""));
+    }
+
+    fn validator(&mut self) {
+        let selftest = crate::judge::validator::selftest();
+        let shown = match self.draft.judgement.accepted() {
+            true => {
+                "after_apply_hash != before_hash (real mutation) and after_rollback_hash == before_hash (exact restore) on every rollback entry"
+            }
+            false => "the evidence is refused, see below",
+        };
+        self.line(format_args!(
+            "- **Rollback judged by the hardened validator** (`{VALIDATOR}`, `{RECOVERY}`): {shown}; selftest: {} good vectors accepted, {} bad ones refused, {} misjudged; the fabricated no-mutation entry fails closed. The validator is the executable that rehearsed, `{}`, {}.",
+            selftest.good,
+            selftest.bad,
+            selftest.misjudged.len(),
+            self.draft.facts.lock.executable,
+            if self.draft.policy.pins(&self.draft.facts.lock.executable) { "pinned by the policy" } else { "NOT pinned by the policy" }
+        ));
+    }
+
+    /// Where the status is not READY: which documents do not hold, and why the evidence is refused.
+    fn what_does_not_hold(&mut self) {
+        let broken: Vec<&str> =
+            self.decision.derived_from.iter().filter(|d| !d.held).map(|d| d.path.as_str()).collect();
+        if broken.is_empty() {
+            return;
+        }
+        self.line(format_args!("## What does not hold"));
+        self.line(format_args!(""));
+        for path in broken {
+            self.line(format_args!("- `{path}`"));
+        }
+        let verdict = self.draft.judgement.verdict();
+        for reason in verdict.reasons().iter().take(MAX_REASONS) {
+            let object: String =
+                reason.object.chars().filter(|c| (' '..='~').contains(c) && *c != '`').collect();
+            self.line(format_args!("- {}: `{object}`", reason.code));
+        }
         self.line(format_args!(""));
     }
 

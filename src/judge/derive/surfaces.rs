@@ -5,11 +5,16 @@ use crate::judge::request;
 use crate::packet::document::{SURFACES_SCHEMA, Surface, SurfaceProof, SurfaceStatus};
 use crate::packet::{EXECUTION, LOCK, PLAN_FOLDER};
 use crate::policy::SurfaceKind;
-use crate::verdict::Reason;
+use crate::verdict::{Reason, Verdict};
 
 /// The document.
 pub(super) fn proof(draft: &Draft<'_>) -> SurfaceProof {
-    let surfaces: Vec<Surface> = draft.policy.surfaces().iter().map(|surface| one(draft, surface)).collect();
+    let asked = request::plan_verdict(draft.policy, &draft.facts.plan.files);
+    let one = |surface: &crate::policy::Surface| match surface.kind {
+        SurfaceKind::Contact => contact(draft, surface),
+        SurfaceKind::Request => requested(draft, surface, &asked),
+    };
+    let surfaces: Vec<Surface> = draft.policy.surfaces().iter().map(one).collect();
     let count = |status| surfaces.iter().filter(|surface| surface.status == status).count() as u64;
     SurfaceProof {
         schema: SURFACES_SCHEMA.into(),
@@ -17,13 +22,6 @@ pub(super) fn proof(draft: &Draft<'_>) -> SurfaceProof {
         untouched: count(SurfaceStatus::Untouched),
         not_requested: count(SurfaceStatus::NotRequested),
         surfaces,
-    }
-}
-
-fn one(draft: &Draft<'_>, surface: &crate::policy::Surface) -> Surface {
-    match surface.kind {
-        SurfaceKind::Contact => contact(draft, surface),
-        SurfaceKind::Request => requested(draft, surface),
     }
 }
 
@@ -56,10 +54,9 @@ fn contact(draft: &Draft<'_>, surface: &crate::policy::Surface) -> Surface {
 }
 
 /// A request rests on the request check, which anybody can repeat on the plan that the lock names by its digest.
-fn requested(draft: &Draft<'_>, surface: &crate::policy::Surface) -> Surface {
-    let verdict = request::plan_verdict(draft.policy, &draft.facts.plan.files);
+fn requested(draft: &Draft<'_>, surface: &crate::policy::Surface, asked: &Verdict) -> Surface {
     let reasons: Vec<Reason> =
-        verdict.reasons().iter().filter(|reason| reason.code == surface.reason).cloned().collect();
+        asked.reasons().iter().filter(|reason| reason.code == surface.reason).cloned().collect();
     let free = reasons.is_empty();
     Surface {
         id: surface.id.clone(),

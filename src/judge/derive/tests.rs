@@ -47,7 +47,6 @@ fn r05_the_final_status_follows_the_evidence() {
 #[test]
 fn readme_says_what_the_source_document_says() {
     let readme = text("README.md");
-    println!("{readme}");
     for line in [
         "Production mutation: NO · REAL_RUN/QT001/cutover: NO · production CI/deploy trigger: NO · secrets change: NO.",
         "Delegated decision consumed: AUTHORIZE_PRODUCTION_REHEARSAL_ONLY",

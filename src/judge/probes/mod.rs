@@ -6,7 +6,7 @@
 //! ```text
 //! control   this rehearsal, as it is                        must be let through
 //! probe     one thing made bad, everything else kept       must be refused: for its own reason, and no other
-//!           inputs digested before and after               must be the same
+//!           what it was given, before and after            must be the same
 //! ```
 //!
 //! A probe that the policy names and this program does not know has not been run, and so has not held.
@@ -16,7 +16,7 @@ mod bad_request;
 
 use std::collections::BTreeMap;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::evidence::{Facts, Leg};
 use crate::judge::request::{self, Request};
 use crate::judge::validator::{self, Judgement};
@@ -30,6 +30,8 @@ pub(super) struct Ground<'a> {
     pub(super) policy: &'a Policy,
     pub(super) judgement: &'a Judgement,
     lock: Digest,
+    /// The facts as they were: a probe that changes what it is given has a side effect.
+    kept: Facts,
 }
 
 /// A bad input in words, and the answer to it; none where the evidence has nothing to make it from.
@@ -105,7 +107,7 @@ pub fn fabricated(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Opti
 
 impl<'a> Ground<'a> {
     fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement) -> Ground<'a> {
-        Ground { facts, policy, judgement, lock: validator::lock_digest(&facts.lock) }
+        Ground { facts, policy, judgement, lock: validator::lock_digest(&facts.lock), kept: facts.clone() }
     }
 
     /// The rehearsal as it is, and a plain request: without it, refusals prove nothing (R40).
@@ -122,10 +124,9 @@ impl<'a> Ground<'a> {
     }
 
     fn answer(&self, id: &str) -> Answer {
-        let before = self.digest();
         let answer = bad_request::answer(self, id).or_else(|| bad_evidence::answer(self, id));
         let answer = answer.unwrap_or(Answer::new(UNKNOWN, None));
-        Answer { side_effects: before != self.digest(), ..answer }
+        Answer { side_effects: *self.facts != self.kept, ..answer }
     }
 
     fn probe(&self, id: &str, expected: Code, answer: Answer) -> Probe {
@@ -156,16 +157,6 @@ impl<'a> Ground<'a> {
         let new = |reason: &&Reason| !known.reasons().contains(reason);
         judged.reasons().iter().filter(new).for_each(|reason| worse.push(reason.clone()));
         worse
-    }
-
-    /// Everything that a probe is given: what a side effect would change.
-    fn digest(&self) -> Digest {
-        let mut hasher = Hasher::labelled("fix7.probe-inputs/v1");
-        let Facts { lock, execution, rollback, plan } = self.facts;
-        hasher.framed(format!("{lock:?} {execution:?} {rollback:?}").as_bytes());
-        hasher.update(plan.digest().as_bytes());
-        hasher.framed(self.policy.bytes());
-        hasher.finish()
     }
 }
 

@@ -190,10 +190,6 @@ mod tests {
     #[test]
     fn r26_every_vector_is_judged_rightly() {
         let result = selftest();
-        for vector in vectors().iter().filter(|v| result.misjudged.iter().any(|name| name == v.name)) {
-            let verdict = judge(&vector.facts, &specimen::policy()).verdict();
-            eprintln!("{}: {:?}\n{verdict:#?}", vector.name, vector.expected);
-        }
         assert_eq!(result.misjudged, Vec::<String>::new());
         assert_eq!((result.good, result.bad), (4, BAD.len() as u64));
     }

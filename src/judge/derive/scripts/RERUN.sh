@@ -1,13 +1,14 @@
 #!/bin/sh
 # The rehearsal again, from this packet's own plan, in a scratch copy; then every byte compared.
-# usage: sh RERUN.sh SOURCE [further options of `fix7-ledger rerun`]
+# usage: sh RERUN.sh SOURCE [POLICY]
+# POLICY: the policy file to judge by; without it, the ledger's here, else the default one.
 # exit 0: the same packet_tree.sha256 was reached. exit 1: it was not, or this packet is not the one it says it is.
 set -u
-[ "$#" -ge 1 ] || { echo "usage: sh RERUN.sh SOURCE [options]" >&2; exit 2; }
+[ "$#" -eq 1 ] || [ "$#" -eq 2 ] || { echo "usage: sh RERUN.sh SOURCE [POLICY]" >&2; exit 2; }
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
 tool=${FIX7_LEDGER:-fix7-ledger}
 source=$1
-shift
+if [ "$#" -eq 2 ]; then set -- --policy "$2"; else set --; fi
 sha256() { if command -v sha256sum >/dev/null 2>&1; then sha256sum -- "$@"; else shasum -a 256 -- "$@"; fi; }
 scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT

@@ -1,17 +1,19 @@
 #!/bin/sh
 # @NAME@: the whole rehearsal, validator and probes, run fresh.
-# usage: sh commands.sh SOURCE [further options of `fix7-ledger rehearse`]
+# usage: sh commands.sh SOURCE [POLICY]
+# POLICY: the policy file to judge by; without it, the ledger's here, else the default one.
 # FIX7_LEDGER names the program (default: fix7-ledger on the PATH). Everything is written to a new scratch directory.
 set -u
-[ "$#" -ge 1 ] || { echo "usage: sh commands.sh SOURCE [options]" >&2; exit 2; }
+[ "$#" -eq 1 ] || [ "$#" -eq 2 ] || { echo "usage: sh commands.sh SOURCE [POLICY]" >&2; exit 2; }
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 3
 tool=${FIX7_LEDGER:-fix7-ledger}
 source=$1
-shift
+if [ "$#" -eq 2 ]; then set -- --policy "$2"; else set --; fi
 scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 3' HUP INT TERM
 
+echo "fresh   $(basename -- "$scratch")"
 steps_expected=5
 steps_run=0
 steps_held=0
