@@ -360,3 +360,6 @@ fn object_order(c: &Connection) -> Result<Vec<(String, String)>, RowsError> {
     };
     read().map_err(|e| RowsError::engine("sqlite_schema", e))
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,3 +234,85 @@ fn damaged_pages_give_the_cursor_s_answer_or_none() {
     }
     assert!(same > 10 && refused > 10 && other > 10, "{same} {refused} {other}");
 }
+
+#[test]
+fn the_known_answers_are_given_by_file_and_by_connection() {
+    let cases = include_str!("../../../tests/vectors/rows/cases.sql");
+    let roots: Vec<&str> = include_str!("../../../tests/vectors/rows/roots.txt").lines().collect();
+    let cases: Vec<&str> = cases.split("-- case: ").skip(1).collect();
+    assert_eq!(cases.len(), roots.len());
+    let dir = tempfile::tempdir().expect("a directory");
+    for (number, (case, expected)) in cases.iter().zip(&roots).enumerate() {
+        let (title, sql) = case.split_once('\n').expect("a title");
+        let path = dir.path().join(number.to_string());
+        let c = Connection::open(&path).expect("a file");
+        c.execute_batch(sql).expect(title);
+        let root = of_connection(&c).expect(title).root;
+        assert_eq!(format!("{root} {title}"), *expected);
+        drop(c);
+        assert_eq!(of_file(&path, 2, &|_| {}).expect(title).root, root, "{title}");
+        assert_eq!(
+            roots.iter().filter(|other| other[..64] == expected[..64]).count(),
+            1,
+            "{title} has a twin"
+        );
+    }
+}
+
+#[test]
+fn what_plain_sqlite_lacks_is_named_and_the_rest_is_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("lacks.db");
+    let c = Connection::open(&path).expect("a file");
+    c.create_scalar_function("doubled", 1, rusqlite::functions::FunctionFlags::SQLITE_DETERMINISTIC, |f| {
+        Ok(f.get::<i64>(0)? * 2)
+    })
+    .expect("registered");
+    c.execute_batch(
+        "CREATE TABLE fine(a CHECK(doubled(a) > 0), b AS (doubled(a)) STORED); INSERT INTO fine VALUES(1);
+         CREATE TABLE indexed(a COLLATE nocase); CREATE INDEX i ON indexed(a); INSERT INTO indexed VALUES('x');
+         PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, 'nocase', 'mine');",
+    )
+    .expect("rows");
+    drop(c);
+    assert!(of_file(&path, 1, &|_| {}).is_ok(), "no row needs the function or the collation to be read");
+    let c = Connection::open(&path).expect("a file");
+    c.execute_batch(
+        "CREATE TABLE keyed(a PRIMARY KEY COLLATE nocase) WITHOUT ROWID;
+         PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = replace(sql, 'nocase', 'mine');",
+    )
+    .expect("a table");
+    drop(c);
+    let c = open(&path).expect("opened");
+    match of_connection(&c) {
+        Err(RowsError::Needs { kind: Needed::Collation, name }) => assert_eq!(name, "mine"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_database_and_a_missing_file_are_told_apart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("a.db");
+    assert!(matches!(of_file(&path, 1, &|_| {}), Err(RowsError::Io { .. })));
+    std::fs::write(&path, [b'x'; 4096]).expect("written");
+    assert!(matches!(of_file(&path, 1, &|_| {}), Err(RowsError::Malformed(_))));
+    std::fs::write(&path, "").expect("written");
+    assert_eq!(of_file(&path, 1, &|_| {}).expect("an empty database").tables, []);
+}
+
+#[test]
+fn a_virtual_table_is_read_through_its_shadows_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("virtual.db");
+    let c = Connection::open(&path).expect("a file");
+    c.execute_batch("CREATE VIRTUAL TABLE notes USING fts5(body); INSERT INTO notes VALUES('one'), ('two')")
+        .expect("rows");
+    let before = of_connection(&c).expect("a digest");
+    let derived: Vec<_> = before.tables.iter().filter(|t| t.derived).map(|t| t.name.as_str()).collect();
+    assert_eq!(derived, ["notes_config", "notes_data", "notes_docsize", "notes_idx"]);
+    assert!(before.tables.iter().any(|t| t.name == "notes_content" && t.rows == 2 && !t.derived));
+    assert!(before.tables.iter().all(|t| t.name != "notes"));
+    c.execute_batch("UPDATE notes SET body = 'three' WHERE rowid = 2").expect("changed");
+    assert_ne!(of_connection(&c).expect("a digest").root, before.root);
+}
