@@ -68,7 +68,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let good = stage.ask_git(&["-C", "work", "rev-parse", LEDGER])?;
 
     stage.scene("An auditor verifies, with this program and with stock git");
-    stage.us(&["verify", "--repo", "server.git"])?;
+    let id = ledger_id(&stage)?;
+    stage.us(&["verify", "--repo", "server.git", "--pin", &id])?;
     let signers = stage.ask_us(&["export", "allowed-signers", "--repo", "work"])?;
     write(&dir.join("signers"), &signers)?;
     let config = format!("gpg.ssh.allowedSignersFile={}", dir.join("signers").display());
@@ -139,6 +140,15 @@ fn inputs(args: &Args, dir: &Path) -> Result<(String, String), Failure> {
         write(&dir.join("plan").join(name), &text)?;
     }
     Ok(("shop.db".to_owned(), "plan".to_owned()))
+}
+
+/// The ledger's id, as `init` told it.
+fn ledger_id(stage: &Stage<'_>) -> Result<String, Failure> {
+    let status = stage.ask_us(&["status", "--repo", "work", "--json"])?;
+    let status: serde_json::Value =
+        serde_json::from_str(&status).map_err(|e| Failure::because(Code::Malformed, "status --json", e))?;
+    let id = status["ledger"].as_str().map(str::to_owned);
+    id.ok_or_else(|| Failure::because(Code::LedgerAbsent, LEDGER, "its status names no id"))
 }
 
 /// A commit on the ledger's branch whose packet claims a production pass, signed with the operator's key.

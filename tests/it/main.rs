@@ -6,6 +6,7 @@ mod corpus;
 mod gate;
 mod harness;
 mod verbs;
+mod readme;
 mod sample;
 mod key;
 mod hooks;
