@@ -31,23 +31,23 @@ class Place:
         for who in ("AUTHOR", "COMMITTER"):
             self.environment |= {f"GIT_{who}_NAME": "bench", f"GIT_{who}_EMAIL": "bench@example.invalid"}
 
-    def run(self, *command, inside=".", **more):
-        """Runs a child that must succeed, and gives its output."""
+    def run(self, *command, inside=".", exits=0):
+        """Runs a child that must end with this exit code, and gives its output."""
         done = subprocess.run(
             [str(c) for c in command], cwd=self.path / inside, env=self.environment,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, **more)
-        if done.returncode != 0:
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != exits:
             sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def us(self, *arguments, inside="."):
         return self.run(BINARY, *arguments, inside=inside)
 
-    def timed(self, *commands, inside="."):
+    def timed(self, *commands, exits=0):
         """Seconds by the clock and of the processor for commands run one after the other."""
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         for command in commands:
-            self.run(*command, inside=inside)
+            self.run(*command, exits=exits)
         wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return wall, processor
