@@ -21,6 +21,7 @@
 //! assert!(request::judge(&policy, &real).has(Code::RealRunForbidden));
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization;
@@ -54,14 +55,15 @@ pub struct Request {
 /// Every reason against the request. Secrets first: nothing of an argument that holds one is repeated.
 pub fn judge(policy: &Policy, request: &Request) -> Verdict {
     let mut verdict = Verdict::default();
+    let words = Wanted::of(policy);
     for source in &request.sources {
         verdict.merge(source_verdict(policy, source));
     }
     for (n, argument) in request.arguments.iter().enumerate() {
-        verdict.merge(text_verdict(policy, &format!("argument {}", n + 1), argument));
+        verdict.merge(text_verdict(&words, &format!("argument {}", n + 1), argument));
     }
     for (name, value) in &request.environment {
-        verdict.merge(variable_verdict(policy, name, value));
+        verdict.merge(variable_verdict(&words, name, value));
     }
     verdict.merge(plan_verdict(policy, &request.plan));
     verdict
@@ -78,7 +80,7 @@ pub fn plan_verdict(policy: &Policy, files: &BTreeMap<String, Vec<u8>>) -> Verdi
     }
     let text = files.get(PLAN_FILE).and_then(|bytes| std::str::from_utf8(bytes).ok());
     if let Some(table) = text.and_then(|text| toml::from_str::<toml::Table>(text).ok()) {
-        walk(policy, "", &toml::Value::Table(table), &mut verdict);
+        walk(policy, &Wanted::of(policy), "", &toml::Value::Table(table), &mut verdict);
     }
     verdict
 }
@@ -96,12 +98,12 @@ fn source_verdict(policy: &Policy, source: &str) -> Verdict {
     }
 }
 
-fn text_verdict(policy: &Policy, object: &str, text: &str) -> Verdict {
+fn text_verdict(wanted: &[Wanted<'_>], object: &str, text: &str) -> Verdict {
     if let Some(kind) = secret::in_argument(text) {
         return Reason::new(Code::SecretsForbidden, object).found(kind).into();
     }
     let mut verdict = Verdict::default();
-    for surface in asked_for(policy, text) {
+    for surface in asked_for(wanted, text) {
         verdict.push(
             Reason::new(surface.reason, format_args!("{object}: {}", shown(text)))
                 .found(format_args!("asks for {}", surface.id)),
@@ -111,16 +113,16 @@ fn text_verdict(policy: &Policy, object: &str, text: &str) -> Verdict {
 }
 
 /// Any name that asks for a surface; a value only where the variable is this program's.
-fn variable_verdict(policy: &Policy, name: &str, value: &str) -> Verdict {
+fn variable_verdict(wanted: &[Wanted<'_>], name: &str, value: &str) -> Verdict {
     let object = format!("environment {}", shown(name));
     let own = name.to_ascii_uppercase().starts_with("FIX7_");
     let squashed = squash(name);
     // Names of others hold such words for their own reasons (DEPLOY_KEY in a CI job): only the bare word asks.
     let mut verdict = Verdict::default();
-    for surface in requests(policy) {
-        let asks = surface.words.iter().map(|w| squash(w)).any(|word| {
+    for Wanted { surface, words } in wanted {
+        let asks = words.iter().any(|Word { joined, .. }| {
             let rest = squashed.strip_prefix("fix7").unwrap_or(&squashed);
-            rest == word && (own || word.len() > "secret".len())
+            rest == joined && (own || joined.len() > "secret".len())
         });
         if asks {
             verdict.push(Reason::new(surface.reason, &object).found(format_args!("asks for {}", surface.id)));
@@ -128,12 +130,12 @@ fn variable_verdict(policy: &Policy, name: &str, value: &str) -> Verdict {
     }
     let path = value.contains(['/', '\\']) && !squash(value).starts_with("qt001");
     if own && !path {
-        verdict.merge(text_verdict(policy, &object, value));
+        verdict.merge(text_verdict(wanted, &object, value));
     }
     verdict
 }
 
-fn walk(policy: &Policy, path: &str, value: &toml::Value, verdict: &mut Verdict) {
+fn walk(policy: &Policy, wanted: &[Wanted<'_>], path: &str, value: &toml::Value, verdict: &mut Verdict) {
     if QUOTED_FIELDS.contains(&path) {
         return;
     }
@@ -142,15 +144,15 @@ fn walk(policy: &Policy, path: &str, value: &toml::Value, verdict: &mut Verdict)
             for (key, value) in table {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 if !QUOTED_FIELDS.contains(&path.as_str()) {
-                    verdict.merge(text_verdict(policy, &format!("{PLAN_FOLDER}{PLAN_FILE}"), key));
+                    verdict.merge(text_verdict(wanted, &format!("{PLAN_FOLDER}{PLAN_FILE}"), key));
                 }
-                walk(policy, &path, value, verdict);
+                walk(policy, wanted, &path, value, verdict);
             }
         }
-        toml::Value::Array(items) => items.iter().for_each(|item| walk(policy, path, item, verdict)),
+        toml::Value::Array(items) => items.iter().for_each(|item| walk(policy, wanted, path, item, verdict)),
         toml::Value::String(text) => {
             let object = format!("{PLAN_FOLDER}{PLAN_FILE}: {}", shown(path));
-            verdict.merge(text_verdict(policy, &object, text));
+            verdict.merge(text_verdict(wanted, &object, text));
             let last = path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
             if (TARGET_WORDS.iter().any(|word| last.contains(word)) || text.contains("://"))
                 && let Some(rule) = policy.names_production(text)
@@ -162,30 +164,50 @@ fn walk(policy: &Policy, path: &str, value: &toml::Value, verdict: &mut Verdict)
     }
 }
 
-fn requests(policy: &Policy) -> impl Iterator<Item = &Surface> {
-    policy.surfaces().iter().filter(|surface| surface.kind == SurfaceKind::Request)
+/// A surface that can be asked for, with its words made ready to be compared.
+struct Wanted<'p> {
+    surface: &'p Surface,
+    words: Vec<Word>,
+}
+
+/// One of a surface's words: its parts, and the parts as one.
+struct Word {
+    parts: Vec<String>,
+    joined: String,
+}
+
+impl<'p> Wanted<'p> {
+    fn of(policy: &'p Policy) -> Vec<Wanted<'p>> {
+        let surfaces = policy.surfaces().iter().filter(|surface| surface.kind == SurfaceKind::Request);
+        let word = |text: &String| {
+            let parts = words(text);
+            Word { joined: parts.concat(), parts }
+        };
+        surfaces.map(|surface| Wanted { surface, words: surface.words.iter().map(word).collect() }).collect()
+    }
 }
 
 /// The surfaces that a text asks for: a word of the policy as whole words, in any case and joining; a word of
 /// two parts, or with a digit, inside of longer ones too.
-fn asked_for<'p>(policy: &'p Policy, text: &str) -> Vec<&'p Surface> {
+fn asked_for<'p>(wanted: &[Wanted<'p>], text: &str) -> Vec<&'p Surface> {
     let words = words(text);
-    let squashed = squash(text);
-    let asks = |word: &str| {
-        let wanted = self::words(word);
-        let joined = wanted.concat();
-        let whole = !wanted.is_empty() && words.windows(wanted.len()).any(|seen| seen == wanted);
-        let distinct = wanted.len() > 1 || joined.bytes().any(|b| b.is_ascii_digit());
-        whole || words.contains(&joined) || (distinct && squashed.contains(&joined))
+    let squashed = words.concat();
+    let asks = |Word { parts, joined }: &Word| {
+        let whole = !parts.is_empty() && words.windows(parts.len()).any(|seen| seen == parts);
+        let distinct = parts.len() > 1 || joined.bytes().any(|b| b.is_ascii_digit());
+        whole || words.contains(joined) || (distinct && squashed.contains(joined.as_str()))
     };
-    requests(policy).filter(|surface| surface.words.iter().any(|word| asks(word))).collect()
+    wanted.iter().filter(|w| w.words.iter().any(asks)).map(|w| w.surface).collect()
 }
 
 /// Lower-case words of letters and digits; compatibility forms folded, a capital after a small letter begins one.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut small = false;
-    for c in text.nfkc() {
+    // ASCII is its own compatibility form, and nearly everything is ASCII.
+    let folded: Cow<'_, str> =
+        if text.is_ascii() { text.into() } else { text.nfkc().collect::<String>().into() };
+    for c in folded.chars() {
         if !c.is_alphanumeric() || (small && c.is_uppercase()) {
             words.push(String::new());
         }

@@ -10,6 +10,10 @@
 //! assert!(secret::find(b"postgres://app@db/orders").is_empty());
 //! ```
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// A place that looks like a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -57,10 +61,20 @@ const PAIRS: &[&str] =
 /// What a connection string in `key=value` form also has.
 const CONNECTION_WORDS: &[&str] = &["host=", "dbname=", "user=", "server=", "sslmode=", "pgpassword="];
 
+/// What every form has in it, in any case: a line without any of these holds no secret, and most lines have none.
+static TRIGGERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let starts = TOKENS.iter().map(|(_, start, ..)| *start);
+    let words = starts.chain(PAIRS.iter().copied()).chain(["-----BEGIN ", "://"]);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("few and short patterns")
+});
+
 /// Everything in `bytes` that looks like a secret.
 pub fn find(bytes: &[u8]) -> Vec<Finding> {
+    if !TRIGGERS.is_match(bytes) {
+        return Vec::new();
+    }
     let text = String::from_utf8_lossy(bytes);
-    let lines = text.lines().enumerate();
+    let lines = text.lines().enumerate().filter(|(_, line)| TRIGGERS.is_match(*line));
     lines
         .flat_map(|(n, line)| kinds(line).into_iter().map(move |kind| Finding { kind, line: n + 1 }))
         .collect()
@@ -68,6 +82,9 @@ pub fn find(bytes: &[u8]) -> Vec<Finding> {
 
 /// As [`find`], for one argument: there, `password=…` stands alone too.
 pub fn in_argument(text: &str) -> Option<&'static str> {
+    if !TRIGGERS.is_match(text) {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     let pair = PAIRS.iter().any(|pair| has_value(&lower, pair));
     kinds(text).first().copied().or(pair.then_some("a password or token"))
@@ -122,6 +139,24 @@ fn placeholder(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_without_a_trigger_is_of_any_kind() {
+        let tokens = TOKENS.iter().map(|(_, start, most, of)| {
+            let letter = (b'0'..=b'z').find(|b| of(*b)).expect("a letter of the form");
+            format!("{start}{}", char::from(letter).to_string().repeat(*most))
+        });
+        let pairs = PAIRS.iter().map(|pair| format!("HOST=h {}v", pair.to_ascii_uppercase()));
+        let others = ["-----begin x private key-----", "a://u:p@h"].map(str::to_owned);
+        for line in tokens.chain(pairs).chain(others) {
+            assert!(!kinds(&line).is_empty(), "{line} is of a kind");
+            assert!(!find(line.as_bytes()).is_empty(), "{line} is found");
+            for cut in 0..line.len() {
+                let shorter = &line[cut..];
+                assert!(kinds(shorter).is_empty() || TRIGGERS.is_match(shorter), "{shorter}");
+            }
+        }
+    }
 
     #[test]
     fn r35_secrets_are_found_and_their_twins_are_not() {
