@@ -16,6 +16,7 @@ mod ledger_hostile;
 mod packet;
 mod rehearse;
 mod schemas;
+mod rehearse_verb;
 mod survey;
 mod ledger_packs;
 mod ledger_push;

@@ -261,8 +261,11 @@ fn leg(facts: &mut Facts, leg: Leg) -> Option<&mut Entry> {
     facts.rollback.entries.iter_mut().find(|entry| entry.leg == leg && ran(entry))
 }
 
+/// A rollback entry that ran. Not the snapshot's where there is another: `reapply` is held against that one,
+/// so spoiling it would break two rules at once.
 fn rollback(facts: &mut Facts) -> Option<&mut Entry> {
-    facts.rollback.entries.iter_mut().find(|entry| entry.kind == Kind::Rollback && ran(entry))
+    let proves = |entry: &&mut Entry| entry.kind == Kind::Rollback && ran(entry);
+    facts.rollback.entries.iter_mut().filter(proves).min_by_key(|entry| entry.leg == Leg::Snapshot)
 }
 
 fn ran(entry: &Entry) -> bool {

@@ -17,12 +17,13 @@ impl Legs<'_, '_> {
     pub(super) fn down(&mut self) -> Result<(), RehearseError> {
         const LEG: Leg = Leg::Down;
         let mut entry = self.entry(LEG, Outcome::NoDown);
-        entry.before_hash = Some(self.base);
         let plan = self.plan;
         let Some(rollback) = &plan.rollback else {
+            // A leg that is not run has no digests.
             self.entries.push(entry);
             return Ok(());
         };
+        entry.before_hash = Some(self.base);
         let (applied, rows_changed) = match self.apply(LEG)? {
             Applied::In { rows, rows_changed } => (rows, rows_changed),
             Applied::Not { outcome, error, rows_changed } => {

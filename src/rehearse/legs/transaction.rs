@@ -10,7 +10,6 @@ impl Legs<'_, '_> {
         const LEG: Leg = Leg::Transaction;
         if !self.plan.settings.transaction {
             let mut entry = self.entry(LEG, Outcome::NotApplicable);
-            entry.before_hash = Some(self.base);
             entry.error = Some("the plan says that the change brings its own transactions".to_owned());
             self.entries.push(entry);
             return Ok(());
