@@ -54,16 +54,21 @@ impl Journal {
         self.steps.push((step, depends));
     }
 
-    /// The steps. Of a change that is not deterministic, what it gave is left out: nothing that a second
-    /// rehearsal could not reach again.
-    pub fn finish(self, nondeterministic: bool) -> Vec<Step> {
-        let keep = |(mut step, depends): (Step, bool)| {
+    /// The steps. Of a change that is not deterministic only those are kept that a second rehearsal reaches
+    /// again: none of the legs in `left_out`, and of the others nothing that the change gave.
+    pub fn finish(self, nondeterministic: bool, left_out: &[Leg]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (mut step, depends) in self.steps {
+            if nondeterministic && left_out.contains(&step.leg) {
+                continue;
+            }
             if nondeterministic && depends {
                 step.rows_changed = 0;
                 step.output_sha256 = Digest::ZERO;
             }
-            step
-        };
-        self.steps.into_iter().map(keep).collect()
+            step.n = u32::try_from(steps.len() + 1).unwrap_or(u32::MAX);
+            steps.push(step);
+        }
+        steps
     }
 }

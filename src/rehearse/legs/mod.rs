@@ -131,7 +131,10 @@ impl<'r, 'a> Legs<'r, 'a> {
         if nondeterministic {
             self.entries.iter_mut().for_each(leave_out_unrepeatable);
         }
-        let steps = self.journal.finish(nondeterministic);
+        // By chance a script may fail once and work once: what it led to is left out whole.
+        let by_chance = |entry: &&Entry| entry.outcome == Outcome::CouldNotEstablish;
+        let left_out: Vec<Leg> = self.entries.iter().filter(by_chance).map(|entry| entry.leg).collect();
+        let steps = self.journal.finish(nondeterministic, &left_out);
         Ok(Found { entries: self.entries, steps, nondeterministic })
     }
 
@@ -353,8 +356,10 @@ fn leave_out_unrepeatable(entry: &mut Entry) {
             entry.after_rollback_hash = None;
         }
     }
-    if entry.leg == Leg::Reapply {
-        (entry.before_hash, entry.exit_hash) = (None, None);
+    let by_chance = entry.leg == Leg::Reapply
+        || (entry.leg == Leg::Down && !matches!(entry.outcome, Outcome::Exact | Outcome::NoDown));
+    if by_chance {
+        (entry.before_hash, entry.after_rollback_hash, entry.exit_hash) = (None, None, None);
         entry.outcome = Outcome::CouldNotEstablish;
         entry.error = Some("the change is not deterministic".to_owned());
     }

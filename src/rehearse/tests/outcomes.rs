@@ -177,7 +177,8 @@ fn chance_and_the_clock_are_found_out_and_nothing_unrepeatable_is_kept() {
         assert!(facts.rollback.nondeterministic, "{up}");
         assert!(facts.rollback.entries.iter().all(|e| e.after_apply_hash.is_none()), "{up}");
         assert_eq!(outcome(&facts, Leg::Snapshot), Outcome::Exact);
-        assert_eq!(fixture.rehearse(up, Some("SELECT 1;")).expect("again"), facts, "{up}");
+        let again = fixture.rehearse(up, Some("SELECT 1;")).expect("again");
+        assert!(again == facts, "{up}: {:#?}\n{:#?}", again.rollback.entries, facts.rollback.entries);
     }
     let same = "UPDATE t SET b = b || date('2024-02-29', '+1 day');";
     let facts = Fixture::new(ROWS).rehearse(same, Some("SELECT 1;")).expect("rehearsed");
