@@ -238,7 +238,7 @@ impl Policy {
         bytes
     }
 
-    /// Whether `next` may follow this policy: it may add, never remove ([`tighten`]).
+    /// Whether `next` may follow this policy: it may add, never remove.
     pub fn tightened_by(&self, next: &Policy) -> Verdict {
         tighten::compare(self, next)
     }

@@ -27,7 +27,7 @@ const FUNCTIONS: [(&str, usize); 7] = [
 const KEYWORDS: [(&str, &str); 3] =
     [("current_date", "date"), ("current_time", "time"), ("current_timestamp", "datetime")];
 
-/// Makes it [`NOW`] for everything that `connection` runs.
+/// Makes it `NOW` for everything that `connection` runs.
 ///
 /// # Errors
 /// SQLite's own.
