@@ -73,3 +73,64 @@ fn other_key_types_and_rubbish_are_refused() {
     }
     s.run(&["key", "import", "good", "ours"]).ok();
 }
+
+/// A real ssh-agent of its own, ended when dropped.
+struct Agent(std::process::Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_key_in_ssh_agent_begins_a_ledger_that_stock_git_verifies() {
+    let s = Scratch::new();
+    s.run(&["key", "new", "olga", "--dir", "keys", "--no-passphrase"]).ok();
+    s.run(&["key", "new", "anna", "--dir", "keys", "--no-passphrase"]).ok();
+    s.git("", &["init", "-q", "repo"]).ok();
+    let socket = s.path("agent");
+    let with = |mut command: std::process::Command| {
+        command.env("SSH_AUTH_SOCK", &socket);
+        let output = command.output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let mut agent = std::process::Command::new("ssh-agent");
+    let agent = Agent(
+        agent
+            .arg("-D")
+            .arg("-a")
+            .arg(&socket)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("ssh-agent"),
+    );
+    for _ in 0..500 {
+        if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mut add = std::process::Command::new("ssh-add");
+    add.arg("-q").arg(s.path("keys/olga"));
+    assert_eq!(with(add).0, Some(0));
+    let listed = with(s.binary(&["key", "list", "--json"]));
+    let listed: serde_json::Value = serde_json::from_str(&listed.1).expect("JSON");
+    let fingerprint = listed["keys"][0]["fingerprint"].as_str().expect("the agent's key").to_owned();
+    let init = |key: &str| {
+        let people = ["--owner", "olga=keys/olga", "--operator", "anna=keys/anna", "--key", key];
+        with(s.binary(&[&["init", "--repo", "repo"][..], &people].concat()))
+    };
+    let anna = s.run(&["key", "list", "--dir", "keys", "--json"]).ok().json();
+    let absent = anna["keys"][0]["fingerprint"].as_str().expect("anna's key");
+    let refused = init(absent);
+    assert!(refused.0 == Some(3) && refused.1.contains("KEY_UNREADABLE"), "{refused:?}");
+    let began = init(&fingerprint);
+    assert_eq!(began.0, Some(0), "{}", began.1);
+    drop(agent);
+    let signers = s.run(&["export", "allowed-signers", "--repo", "repo"]).ok().stdout;
+    s.write("signers", signers);
+    let config = format!("gpg.ssh.allowedSignersFile={}", s.path("signers").display());
+    s.git("repo", &["-c", &config, "verify-commit", "refs/heads/fix7-ledger/main"]).ok();
+}
