@@ -20,7 +20,7 @@ use crate::judge::{self, derive, request};
 use crate::packet::{Files, MANIFEST, manifest};
 use crate::policy::Policy;
 use crate::rehearse::isolation::Wanted;
-use crate::rehearse::run::{self, Event, Rehearsal, Request};
+use crate::rehearse::run::{self, Event, Part, Rehearsal, Request};
 use crate::rehearse::{RehearseError, plan};
 use crate::verdict::{Code, Verdict};
 
@@ -159,11 +159,9 @@ pub(super) fn rehearse(
     };
     let bar = progress(ui);
     let started = surroundings::now()?;
-    let mut rehearsal = run::run(&request, &mut |event| {
-        if let Event::Started(part) = event {
-            bar.set_message(part.name());
-            bar.tick();
-        }
+    let mut rehearsal = run::run(&request, &mut |event| match event {
+        Event::Started(part) => bar.set_message(part.name()),
+        Event::Finished(..) => bar.inc(1),
     })
     .map_err(Failure::from)?;
     bar.finish_and_clear();
@@ -199,9 +197,9 @@ fn progress(ui: &Ui) -> ProgressBar {
     if !ui.terminal() {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
+    let bar = ProgressBar::new(Part::ALL.len() as u64);
     bar.set_style(
-        ProgressStyle::with_template("{spinner} {elapsed} {msg}")
+        ProgressStyle::with_template("{spinner} {elapsed} {bar:24} {pos}/{len} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     bar.enable_steady_tick(Duration::from_millis(120));

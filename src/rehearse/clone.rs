@@ -12,7 +12,7 @@ use super::RehearseError;
 use super::child::{Answer, Question, Settled};
 use super::legs::unexpected;
 use super::room::Room;
-use super::source::{Copied, Source, remove, with_suffix};
+use super::source::{Copied, JOURNAL_MAGIC, Source, remove, with_suffix};
 use crate::digest::Digest;
 use crate::evidence::lock::CloneFacts;
 use crate::verdict::{Code, Reason};
@@ -21,8 +21,6 @@ use crate::verdict::{Code, Reason};
 const SPACE_FACTOR: u64 = 3;
 /// Free space asked for besides, in bytes: journals and side files of small databases.
 const SPACE_FLOOR: u64 = 4 << 20;
-/// The first bytes of a rollback journal that would be played back.
-const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// `f_type` of file systems on this machine's own disks and memory (statfs(2)). A network file system has
 /// other machines writing beside it, and its locks and flushes are promises.
 #[cfg(target_os = "linux")]

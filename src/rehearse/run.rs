@@ -71,6 +71,19 @@ pub enum Part {
 }
 
 impl Part {
+    /// Every part, in order.
+    pub const ALL: [Part; 9] = [
+        Part::Isolation,
+        Part::Clone,
+        Part::Leg(Leg::ReadOnly),
+        Part::Leg(Leg::Transaction),
+        Part::Leg(Leg::Snapshot),
+        Part::Leg(Leg::Down),
+        Part::Leg(Leg::Reapply),
+        Part::Leg(Leg::Executor),
+        Part::Closing,
+    ];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -34,7 +34,7 @@ pub const ATTEMPTS: u32 = 5;
 /// The first bytes of every SQLite database that is not empty.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The first bytes of a rollback journal that may be hot, and the last of one that names a super-journal.
-const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+pub(super) const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Bytes of a WAL that holds nothing but its header.
 const WAL_HEADER_BYTES: u64 = 32;
 

@@ -71,3 +71,26 @@ fn a_directory_without_migrations_is_told_so() {
     assert_eq!(ran.exit, 3);
     assert!(ran.stderr.contains("no migration layout is recognised"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_change_that_fails_does_not_hide_what_comes_after() {
+    let scratch = Scratch::new();
+    for (name, text) in [
+        ("1_a.up.sql", "CREATE TABLE t(a); CREATE TABLE u(c); INSERT INTO t SELECT ENCODED(c) FROM u;"),
+        ("1_a.down.sql", "DROP TABLE t; DROP TABLE u;"),
+        ("2_b.up.sql", "ALTER TABLE t ADD COLUMN b;"),
+        ("2_b.down.sql", "ALTER TABLE t DROP COLUMN b;"),
+        ("3_c.up.sql", "INSERT INTO t(a) VALUES(datetime('now'));"),
+        ("3_c.down.sql", "DELETE FROM t;"),
+    ] {
+        scratch.write(&format!("migrations/{name}"), text);
+    }
+    let answer = scratch.run(&["--json", "survey", "--migrations", "migrations"]).ok().json();
+    let verdicts: Vec<&Value> =
+        answer["migrations"].as_array().expect("a list").iter().map(|m| &m["verdict"]).collect();
+    assert_eq!(verdicts, ["could_not_establish", "exact", "exact"]);
+    assert_eq!(answer["migrations"][0]["error"], "statement 3: no such function: ENCODED");
+    let by_chance: Vec<&Value> =
+        answer["migrations"].as_array().expect("a list").iter().map(|m| &m["nondeterministic"]).collect();
+    assert_eq!(by_chance, [false, false, true]);
+}

@@ -32,6 +32,7 @@ use super::isolation::{Confinement, Wanted};
 use super::legs::unexpected;
 use super::room::{Asks, Room};
 use super::source::Source;
+use crate::digest::Digest;
 use crate::evidence::Outcome;
 
 /// Longest time of one script in a survey, in seconds: one endless migration must not hide the others.
@@ -117,16 +118,15 @@ pub fn run(survey: &Survey, each: &mut dyn FnMut(&Row, Duration)) -> Result<Vec<
     let source = survey.source.as_deref().map(Source::find).transpose()?;
     let confinement = Confinement::establish(&survey.executable, &survey.scratch, survey.wanted)?;
     let directory = confinement.clone_directory().to_owned();
-    let rows = {
-        let mut one = One { child: confinement.spawn()? };
-        begin(source.as_ref(), &directory, &survey.scratch, &mut one)?;
-        let rows = trials(survey, &directory, &mut one, each)?;
-        one.child.finish()?;
-        rows
-    };
-    if let Some(source) = &source {
-        // A survey has no evidence to sign; still, it never leaves a trace at the source.
-        source.listing()?;
+    let mut one = One { child: confinement.spawn()? };
+    let copied = begin(source.as_ref(), &directory, &survey.scratch, &mut one)?;
+    let rows = trials(survey, &directory, &mut one, each)?;
+    one.child.finish()?;
+    if let (Some(source), Some(copied)) = (&source, copied) {
+        let now = source.digest()?.set;
+        if now != copied {
+            return Err(source.changed(copied, now));
+        }
     }
     confinement.close()?;
     Ok(rows)
@@ -143,26 +143,26 @@ impl Asks for One {
     }
 }
 
-/// Puts the first state into the clone's directory.
+/// Puts the first state into the clone's directory, and gives the digest of the source that it came from.
 fn begin(
     source: Option<&Source>,
     directory: &Path,
     scratch: &Path,
     asks: &mut dyn Asks,
-) -> Result<(), RehearseError> {
+) -> Result<Option<Digest>, RehearseError> {
     let mut room = Room::new(asks, directory, scratch, Duration::from_secs(SCRIPT_SECONDS));
     match source {
         Some(source) => {
             clone::demand_space(directory, source.size()?)?;
-            clone::make(source, &mut room)?;
+            Ok(Some(clone::make(source, &mut room)?.copied.set.set))
         }
         None => {
             let path = room.clone_path();
             std::fs::File::create_new(&path)
                 .map_err(|e| RehearseError::file(&path, "no empty database can be made", &e))?;
+            Ok(None)
         }
     }
-    Ok(())
 }
 
 fn trials(
