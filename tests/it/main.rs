@@ -25,5 +25,8 @@ mod isolation;
 mod stage;
 mod journey;
 mod independent;
+mod forge;
+mod stock_git;
+mod server;
 mod vectors;
 mod stock_signatures;

@@ -129,7 +129,7 @@ impl Stage {
         id
     }
 
-    /// Writes the ledger's `allowed_signers` and gives git's option that names it.
+    /// Writes the `allowed_signers` of the ledger in `work` and gives git's option that names it.
     #[track_caller]
     pub fn signers(&self) -> String {
         let text = self.us(&["export", "allowed-signers", "--repo", "work"]).ok().stdout;
