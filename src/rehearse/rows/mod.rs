@@ -67,12 +67,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod board;
 mod error;
 pub(in crate::rehearse) mod frame;
 pub(in crate::rehearse) mod layout;
+mod index;
 mod pages;
 mod parallel;
 mod record;
+mod tree;
 pub(in crate::rehearse) mod scan;
 pub(in crate::rehearse) mod sql;
 
@@ -87,8 +90,9 @@ use crate::digest::{Digest, Hasher};
 pub use error::{Needed, RowsError};
 use frame::{ChunkStream, TableStream};
 use layout::{Header, Key, Layout, SchemaRow, Select, Table, printable};
-use pages::{PageScan, Pages};
+use pages::Pages;
 use scan::Scan;
+use tree::PageScan;
 
 const HEADER: &str = "fix7/rows/header/v1";
 const SCHEMA: &str = "fix7/rows/schema/v1";
