@@ -13,6 +13,11 @@ use crate::digest::{Digest, Hasher};
 
 /// The schema name of `rehearsal-target-lock.json`.
 pub const LOCK_SCHEMA: &str = "fix7.rehearsal-target-lock/v1";
+/// The format of packets that this program makes: the rules of derivation, the validator's vectors, the extended
+/// probes and the table of isolation probes. What one number names never changes, since whoever verifies an old
+/// ledger derives its packets again and must reach the same bytes: other rules get the next number, and a reader
+/// keeps the old ones. A number that is not known is refused.
+pub const PACKET_FORMAT: u64 = 1;
 
 /// `rehearsal-target-lock.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +25,8 @@ pub const LOCK_SCHEMA: &str = "fix7.rehearsal-target-lock/v1";
 pub struct TargetLock {
     /// [`LOCK_SCHEMA`].
     pub schema: String,
+    /// [`PACKET_FORMAT`].
+    pub format: u64,
     /// [`TargetLock::clone_id_of`] the source's set digest and the plan's digest.
     pub clone_id: String,
     /// Digest over the plan's files ([`super::Plan::digest`]).

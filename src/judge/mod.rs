@@ -8,6 +8,7 @@
 //! files + policy + state + statement ─ judge ─► Verdict                    all reasons, each with its code
 //! ```
 
+mod continuity;
 pub mod derive;
 pub mod gate;
 mod packet;
@@ -19,4 +20,5 @@ pub mod validator;
 
 /// The one state of production: no verdict of this module changes it.
 pub use crate::policy::HOLD;
-pub use packet::{Judge, continuity, facts, judge, packet_facts};
+pub use continuity::continuity;
+pub use packet::{Judge, facts, judge, packet_facts};

@@ -15,12 +15,14 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
+use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
 use super::{probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::{BlockerMap, BlockerState, CLONE_LEG, LegState, NeedState, ROLLBACK_BLOCKER};
+use crate::evidence::lock::PACKET_FORMAT;
 use crate::evidence::{Facts, Plan, TargetLock};
 use crate::packet::document::FinalStatus;
 use crate::packet::{
@@ -124,29 +126,6 @@ impl Judge {
     }
 }
 
-/// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement names,
-/// and the blocker map. The packet itself is judged by [`Judge::packet`].
-pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -> Verdict {
-    let mut verdict = Verdict::default();
-    let (ours, named) = (state.ledger().map(|ledger| ledger.id), statement.and_then(Statement::ledger));
-    if let (Some(ours), Some(named)) = (ours, named) {
-        verdict.require(ours == *named, || {
-            Reason::new(Code::WrongLedger, "statement: ledger").values(ours, named)
-        });
-    }
-    // A lock or a map that cannot be read is the packet's fault, and named there.
-    let Ok(PacketFacts { policy, blockers, .. }) = packet_facts(files) else { return verdict };
-    let in_force = state.policy().map(Policy::digest);
-    verdict.require(in_force == Some(policy), || {
-        let found = in_force.map_or("none".to_owned(), |digest| digest.to_string());
-        Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy, found)
-    });
-    if let Some(blockers) = blockers {
-        verdict.merge(continued(state, &blockers));
-    }
-    verdict
-}
-
 /// Everything that speaks against a packet, for a single use. `state` is the ledger's before the entry, `statement`
 /// the entry's own: without them, what needs them is not looked at, and whoever calls must not report it as held.
 ///
@@ -180,6 +159,7 @@ pub fn judge(
 /// # Errors
 /// The reasons: a file that is missing or not what its type says, a fault of the plan.
 pub fn facts(files: &Files) -> Result<Facts, Verdict> {
+    known_format(files)?;
     let (lock, execution, rollback) = (read(files, LOCK), read(files, EXECUTION), read(files, ROLLBACK));
     let plan = Plan::parse(files.plan());
     match (lock, execution, rollback, plan) {
@@ -193,11 +173,27 @@ pub fn facts(files: &Files) -> Result<Facts, Verdict> {
     }
 }
 
+/// A packet of another format is refused for that, and not for the fields that it has more or less.
+fn known_format(files: &Files) -> Result<(), Verdict> {
+    let lock = files.get(LOCK).and_then(|bytes| canon::from_slice::<serde_json::Value>(bytes).ok());
+    match lock.as_ref().and_then(|lock| lock.get("format")) {
+        Some(format) if format.as_u64() != Some(PACKET_FORMAT) => {
+            let found: String = format.to_string().chars().take(40).flat_map(char::escape_default).collect();
+            Err(Reason::new(Code::Malformed, format_args!("{LOCK}#/format"))
+                .values(PACKET_FORMAT, found)
+                .into())
+        }
+        // None is a missing field, which the strict reader names.
+        _ => Ok(()),
+    }
+}
+
 /// What the ledger's own rules need to know of a packet.
 ///
 /// # Errors
 /// The reasons: a file that is missing or not what its type says.
 pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
+    known_format(files)?;
     let lock: TargetLock = read(files, LOCK)?;
     let map: BlockerMap = read(files, BLOCKERS)?;
     let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
@@ -328,24 +324,6 @@ fn claimed(statement: &Statement, status: FinalStatus) -> Verdict {
         verdict.require(holds, || {
             Reason::new(Code::ScopeLift, "statement result").values(FinalStatus::Ready.name(), status.name())
         });
-    }
-    verdict
-}
-
-/// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
-fn continued(state: &State, map: &BlockerFacts) -> Verdict {
-    let mut verdict = Verdict::default();
-    let (known, previous) = (state.blocker_maps(), map.previous);
-    verdict.require(known.is_empty() || previous.is_some_and(|digest| known.contains(&digest)), || {
-        let found = previous.map_or("none".to_owned(), |digest| digest.to_string());
-        Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}#/prev"))
-            .values("a map of this ledger", found)
-    });
-    for gone in state.open_blockers().difference(&map.open) {
-        verdict.push(
-            Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {}", gone.escape_default()))
-                .values("OPEN", "not among the open ones"),
-        );
     }
     verdict
 }

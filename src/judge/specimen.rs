@@ -13,7 +13,9 @@ use crate::evidence::entry::{
 };
 use crate::evidence::execution::{EXECUTION_SCHEMA, ExecutionEvidence, Step};
 use crate::evidence::isolation::{IsolationProof, Level};
-use crate::evidence::lock::{CloneFacts, Engine, FileFacts, LOCK_SCHEMA, SourceFacts, TargetLock};
+use crate::evidence::lock::{
+    CloneFacts, Engine, FileFacts, LOCK_SCHEMA, PACKET_FORMAT, SourceFacts, TargetLock,
+};
 use crate::evidence::{Facts, Hashes, Kind, Leg, Outcome, Plan};
 use crate::policy::Policy;
 
@@ -40,6 +42,7 @@ pub fn facts_of(policy: &Policy, plan: Plan, level: Level) -> Facts {
     let clone_id = TargetLock::clone_id_of(&made("source"), &plan.digest());
     let lock = TargetLock {
         schema: LOCK_SCHEMA.into(),
+        format: PACKET_FORMAT,
         clone_id: clone_id.clone(),
         plan: plan.digest(),
         policy: policy.digest(),

@@ -22,7 +22,7 @@ use crate::digest::Digest;
 use crate::evidence::entry::{Algorithms, BYTES_ALGORITHM, ROLLBACK_SCHEMA, ROWS_ALGORITHM};
 use crate::evidence::execution::EXECUTION_SCHEMA;
 use crate::evidence::isolation::{IsolationProof, Level};
-use crate::evidence::lock::{Engine, LOCK_SCHEMA, SourceFacts};
+use crate::evidence::lock::{Engine, LOCK_SCHEMA, PACKET_FORMAT, SourceFacts};
 use crate::evidence::{ExecutionEvidence, Facts, Leg, Plan, RollbackEvidence, TargetLock};
 
 /// What is rehearsed, and with what.
@@ -240,6 +240,7 @@ fn lock_of(request: &Request, executable: Digest, clone: &Clone, isolation: Isol
     let identity = &clone.settled.identity;
     TargetLock {
         schema: LOCK_SCHEMA.to_owned(),
+        format: PACKET_FORMAT,
         clone_id: TargetLock::clone_id_of(&clone.copied.set.set, &plan),
         plan,
         policy: request.policy,

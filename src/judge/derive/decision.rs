@@ -5,7 +5,7 @@ use crate::digest::Digest;
 use crate::evidence::Facts;
 use crate::evidence::decision::DECISION_SCHEMA;
 use crate::packet::document::{
-    Boundary, DERIVATION, DecisionPacket, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef, PacketScope,
+    Boundary, DecisionPacket, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef, PacketScope,
     ProductionDecision, ProductionState, Publication, Subject, SurfaceProof, SurfaceStatus,
 };
 use crate::packet::{EXECUTION, SURFACES};
@@ -23,7 +23,6 @@ pub(super) fn packet(draft: &Draft<'_>, surfaces: &SurfaceProof) -> DecisionPack
     let ready = derived_from.iter().all(|document| document.held);
     DecisionPacket {
         schema: DECISION_SCHEMA.into(),
-        derivation: DERIVATION.into(),
         packet: subject(facts),
         kb: spec.kb.clone(),
         macro_: MacroRef {

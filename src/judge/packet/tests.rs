@@ -46,6 +46,21 @@ fn a_packet_that_this_program_made_is_accepted() {
 }
 
 #[test]
+fn a_packet_of_an_unknown_format_is_refused_for_its_format() {
+    let mut map = good();
+    let lock = String::from_utf8(map[LOCK].clone()).expect("text");
+    let newer = lock.replacen("\"format\":1,", "\"format\":2,\"further\":1,", 1);
+    assert_ne!(newer, lock);
+    map.insert(LOCK.into(), newer.into_bytes());
+    let (files, _) = Files::collect(sealed(map));
+    let refused = facts(&files).expect_err("another format");
+    assert_eq!(refused.reasons()[0].object, "rehearsal-target-lock.json#/format");
+    assert_eq!((refused.reasons().len(), refused.reasons()[0].code), (1, Code::Malformed));
+    assert!(packet_facts(&files).is_err());
+    assert!(facts(&Files::collect(good()).0).is_ok());
+}
+
+#[test]
 fn one_judge_serves_many_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&Judge::new(&specimen::policy()));

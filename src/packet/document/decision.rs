@@ -9,18 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::evidence::plan::KnowledgeBase;
 
-/// The rules by which documents are derived from facts. They never change: whoever verifies an old ledger derives
-/// its packets again, and must reach the same bytes. Other rules get another name, and the old ones stay.
-pub const DERIVATION: &str = "fix7.derivation/v1";
-
 /// `production-decision-packet.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionPacket {
     /// `fix7.production-decision-packet/v1`.
     pub schema: String,
-    /// By which rules the documents are derived from the facts: [`DERIVATION`].
-    pub derivation: String,
     /// What this packet is about.
     pub packet: Subject,
     /// The README's front matter.

@@ -11,8 +11,8 @@ mod surfaces;
 
 pub use ci::{CI_RESOLUTION_SCHEMA, CiResolution};
 pub use decision::{
-    Boundary, DERIVATION, DecisionPacket, DerivedFrom, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef,
-    Nothing, PacketScope, ProductionDecision, ProductionState, Publication, Subject,
+    Boundary, DecisionPacket, DerivedFrom, FinalStatus, Flag, Flags, Hold, HoldState, MacroRef, Nothing,
+    PacketScope, ProductionDecision, ProductionState, Publication, Subject,
 };
 pub use probes::{Allowance, Control, Leak, LeakHit, PROBES_SCHEMA, Probe, ProbeReport};
 pub use proof::{

@@ -1,0 +1,52 @@
+//! Continuity: what a packet must continue, where it comes next in a ledger.
+//!
+//! Owns: the rules that need the ledger's state. Must not: judge the packet itself (`judge::packet`), nor keys and
+//! grants (`state`).
+
+use super::packet::packet_facts;
+use crate::packet::{BLOCKERS, Files};
+use crate::policy::Policy;
+use crate::state::{BlockerFacts, PacketFacts, State};
+use crate::statement::Statement;
+use crate::verdict::{Code, Reason, Verdict};
+
+/// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement names,
+/// and the blocker map. The packet itself is judged by [`super::Judge::packet`].
+pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -> Verdict {
+    let mut verdict = Verdict::default();
+    let (ours, named) = (state.ledger().map(|ledger| ledger.id), statement.and_then(Statement::ledger));
+    if let (Some(ours), Some(named)) = (ours, named) {
+        verdict.require(ours == *named, || {
+            Reason::new(Code::WrongLedger, "statement: ledger").values(ours, named)
+        });
+    }
+    // A lock or a map that cannot be read is the packet's fault, and named there.
+    let Ok(PacketFacts { policy, blockers, .. }) = packet_facts(files) else { return verdict };
+    let in_force = state.policy().map(Policy::digest);
+    verdict.require(in_force == Some(policy), || {
+        let found = in_force.map_or("none".to_owned(), |digest| digest.to_string());
+        Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy, found)
+    });
+    if let Some(blockers) = blockers {
+        verdict.merge(continued(state, &blockers));
+    }
+    verdict
+}
+
+/// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
+fn continued(state: &State, map: &BlockerFacts) -> Verdict {
+    let mut verdict = Verdict::default();
+    let (known, previous) = (state.blocker_maps(), map.previous);
+    verdict.require(known.is_empty() || previous.is_some_and(|digest| known.contains(&digest)), || {
+        let found = previous.map_or("none".to_owned(), |digest| digest.to_string());
+        Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}#/prev"))
+            .values("a map of this ledger", found)
+    });
+    for gone in state.open_blockers().difference(&map.open) {
+        verdict.push(
+            Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {}", gone.escape_default()))
+                .values("OPEN", "not among the open ones"),
+        );
+    }
+    verdict
+}
