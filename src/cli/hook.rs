@@ -19,6 +19,8 @@ use crate::verdict::{Code, Reason, Verdict};
 
 /// Largest input in bytes that is read from git: the refs of a push, a line each.
 const MAX_INPUT_BYTES: u64 = 8 << 20;
+/// How far an entry's time may be ahead of this clock, in seconds: clocks differ, days do not.
+const MAX_AHEAD_SECONDS: i64 = 15 * 60;
 
 /// Arguments of `hook`.
 #[derive(clap::Args)]
@@ -76,15 +78,18 @@ fn input() -> Result<Vec<u8>, Failure> {
 }
 
 fn judged(repo: &Repository, push: &Push) -> Answer {
-    let policy = policy_in_force(repo);
-    let gate = Gate::new(&policy);
-    let mut scan = |place: &str, channel: gate::Channel<'_>, bytes: &[u8]| gate.scan(place, channel, bytes);
+    let gates: Vec<Gate> = policies_in_force(repo).iter().map(Gate::new).collect();
+    let mut scan = |place: &str, channel: gate::Channel<'_>, bytes: &[u8]| {
+        let mut verdict = Verdict::default();
+        gates.iter().for_each(|gate| verdict.merge(gate.scan(place, channel, bytes)));
+        verdict
+    };
     let examination = examine(repo, push, &mut scan);
     let mut verdict = examination.verdict;
     let mut entries = 0;
     for append in &examination.appends {
         entries += append.entries.len();
-        verdict.merge(appended(repo, append, &gate));
+        verdict.merge(appended(repo, append, &gates));
     }
     let text = match verdict.accepted() {
         true => format!(
@@ -103,7 +108,7 @@ fn judged(repo: &Repository, push: &Push) -> Answer {
 }
 
 /// What speaks against the new entries of one ledger, by the state that the receiving side has.
-fn appended(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
+fn appended(repo: &Repository, append: &LedgerAppend, gates: &[Gate]) -> Verdict {
     let mut verdict = Verdict::default();
     let before = match &append.old {
         None => Ok(State::default()),
@@ -112,12 +117,37 @@ fn appended(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
     match before {
         Err(failure) => verdict.merge(failure.verdict().clone()),
         Ok(mut state) => match replay::fold(repo, &mut state, &append.entries) {
-            Ok(found) => verdict.merge(found),
+            Ok(found) => {
+                verdict.merge(found);
+                verdict.merge(admitted(append, &state));
+            }
             Err(failure) => verdict.merge(failure.verdict().clone()),
         },
     }
     if !verdict.accepted() {
-        verdict.merge(claims(repo, append, gate));
+        gates.iter().for_each(|gate| verdict.merge(claims(repo, append, gate)));
+    }
+    verdict
+}
+
+/// What only a receiver can ask for. A new ledger begins with no less than the default policy; and no time lies in
+/// the future, since no later entry may be before it: one such entry would end the ledger.
+fn admitted(append: &LedgerAppend, state: &State) -> Verdict {
+    let mut verdict = Verdict::default();
+    if let (None, Some(policy)) = (append.old, state.policy()) {
+        verdict.merge(Policy::default_policy().tightened_by(policy));
+    }
+    match (surroundings::now(), state.last_time()) {
+        (Err(failure), _) => verdict.merge(failure.verdict().clone()),
+        (Ok(now), Some(time)) => {
+            let most = now.unix_seconds().saturating_add(MAX_AHEAD_SECONDS);
+            verdict.require(time.unix_seconds() <= most, || {
+                let expected = format_args!("at most {MAX_AHEAD_SECONDS} s after {now}");
+                Reason::new(Code::ChainBroken, format_args!("{}: Fix7-Time", append.ledger))
+                    .values(expected, time)
+            });
+        }
+        (Ok(_), None) => {}
     }
     verdict
 }
@@ -136,12 +166,27 @@ fn claims(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
     verdict.reasons().iter().filter(|r| r.code == Code::ClaimFound).cloned().collect()
 }
 
-/// The policy of the repository's own ledgers; where there is none, or none that holds, the default one.
-fn policy_in_force(repo: &Repository) -> Policy {
+/// The policies of the repository's own ledgers; where there is none that holds, the default one. All of them: a
+/// further ledger under whatever name must not loosen what the others ask for.
+fn policies_in_force(repo: &Repository) -> Vec<Policy> {
     let ledgers = repo.ledgers().unwrap_or_default();
-    let main = ledgers.iter().find(|(ledger, _)| ledger.name() == "main").or_else(|| ledgers.first());
-    let state = main.and_then(|(ledger, tip)| replay::at(repo, ledger, tip).ok());
-    state.and_then(|state| state.policy().cloned()).unwrap_or_else(Policy::default_policy)
+    let states = ledgers.iter().filter_map(|(ledger, tip)| replay::at(repo, ledger, tip).ok());
+    let mut policies: Vec<Policy> = Vec::new();
+    for policy in states.filter_map(|state| state.policy().cloned()) {
+        // Pins do not matter to the gate.
+        let same = |known: &Policy| {
+            known.claims() == policy.claims()
+                && known.mentions() == policy.mentions()
+                && known.limits() == policy.limits()
+        };
+        if !policies.iter().any(same) {
+            policies.push(policy);
+        }
+    }
+    if policies.is_empty() {
+        policies.push(Policy::default_policy());
+    }
+    policies
 }
 
 fn pre_commit() -> Result<Answer, Failure> {

@@ -66,6 +66,10 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         return Err(Failure::because(Code::RoleMissing, format!("key {fingerprint}"), found));
     }
     let policy = policy(&args)?;
+    let loosened = Policy::default_policy().tightened_by(&policy);
+    if !loosened.accepted() {
+        return Err(loosened.into());
+    }
     let name = label(args.name.as_deref().unwrap_or(ledger.name()))?;
     let genesis =
         Genesis { demo: args.demo, keys, name: name.clone(), owner_threshold: args.owner_threshold };

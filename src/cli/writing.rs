@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::answer::Failure;
 use crate::digest::Digest;
 use crate::dsse::Signatures;
-use crate::entry::{StoredEntry, Unsigned, check, content_digest, file_digests};
+use crate::entry::{StoredEntry, Unsigned, VerifiedEntry, check, content_digest, file_digests};
+use crate::judge::Judge;
 use crate::keys::Signer;
 use crate::ledger::{Draft, HostLock, LedgerRef, Oid, Repository};
 use crate::state::{PacketFacts, State};
@@ -92,16 +93,33 @@ pub(super) fn append(
 fn admit(stored: &StoredEntry, state: &mut State, facts: Option<&PacketFacts>) -> Result<Digest, Verdict> {
     let checked = check(stored);
     match checked.verified {
-        Some(verified) => match state.apply(&verified, facts) {
-            admission if admission.accepted() => Ok(verified.leaf_hash()),
-            admission => Err(admission.into_verdict()),
-        },
+        Some(verified) => {
+            let claims = claims(&verified, stored, state);
+            if !claims.accepted() {
+                return Err(claims);
+            }
+            match state.apply(&verified, facts) {
+                admission if admission.accepted() => Ok(verified.leaf_hash()),
+                admission => Err(admission.into_verdict()),
+            }
+        }
         None => {
             let mut verdict = checked.object;
             verdict.merge(checked.content);
             verdict.merge(checked.signatures);
             Err(verdict)
         }
+    }
+}
+
+/// What an entry without a packet claims, in its names or its policy; packets are judged before they are signed.
+fn claims(verified: &VerifiedEntry, stored: &StoredEntry, state: &State) -> Verdict {
+    let statement = verified.statement();
+    match verified.policy().or(state.policy()) {
+        Some(policy) if !statement.kind().has_packet() => {
+            Judge::new(policy).statement(statement, &stored.files)
+        }
+        _ => Verdict::default(),
     }
 }
 

@@ -11,7 +11,7 @@
 //! claims     the gate, with the statement's mentions              CLAIM_FOUND UNDECIDABLE
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
@@ -66,6 +66,7 @@ impl Judge {
         let clean = claims.accepted() && secrets.accepted() && !outputs_mentioned;
         if let Some(statement) = statement {
             verdict.merge(subjects(statement, files));
+            verdict.merge(self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes()));
         }
         verdict.merge(selftest(policy));
         match facts(files) {
@@ -85,10 +86,25 @@ impl Judge {
     pub fn statement(&self, statement: &Statement, other_files: &BTreeMap<String, Vec<u8>>) -> Verdict {
         let mut verdict = self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes());
         for (path, bytes) in other_files {
-            // A policy lists what is refused, and is read by its own strict reader: nothing else may stand in it.
-            if path != POLICY_FILE {
-                verdict.merge(self.gate.scan(path, Channel::PacketFile { path }, bytes));
+            // Of a policy the gate reads the comments: its lists are the rules themselves.
+            verdict.merge(self.gate.scan(path, Channel::PacketFile { path }, bytes));
+            if path == POLICY_FILE {
+                verdict.merge(self.policy_names(path, bytes));
             }
+        }
+        verdict
+    }
+
+    /// What a policy says beside its rules: names and versions. Those of the default policy are known.
+    fn policy_names(&self, path: &str, bytes: &[u8]) -> Verdict {
+        let mut verdict = Verdict::default();
+        // One that does not read is another step's reason.
+        let Ok(policy) = Policy::parse(bytes) else { return verdict };
+        let own = Policy::default_policy();
+        let known: BTreeSet<&str> = own.names().collect();
+        for name in policy.names().filter(|name| !known.contains(name)) {
+            let place = format!("{path}: a name");
+            verdict.merge(self.gate.scan(&place, Channel::Identity, name.as_bytes()));
         }
         verdict
     }

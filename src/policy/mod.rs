@@ -238,6 +238,30 @@ impl Policy {
         bytes
     }
 
+    /// Every text that is a name, not a rule about texts: of probes, legs, surfaces, files, hosts, executables. Names
+    /// are for people to read, so they could say something.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let raw = &self.raw;
+        let (probes, production) = (&raw.probes, &raw.production);
+        let lists = [
+            &raw.legs.required,
+            &raw.legs.required_with_rollback_script,
+            &raw.packet.required,
+            &raw.packet.extensions,
+            &production.words,
+            &production.hosts,
+            &production.paths,
+            &production.system_identifiers,
+            &production.exceptions,
+        ];
+        let probes = probes.canonical.iter().chain(&probes.extended).map(|p| &p.id).chain([&probes.control]);
+        let surfaces = raw.surfaces.iter().flat_map(|s| [&s.id].into_iter().chain(&s.words));
+        let places = raw.mentions.iter().flat_map(|p| [&p.file].into_iter().chain(&p.at));
+        let versions = raw.executables.iter().map(|e| &e.version);
+        let all = lists.into_iter().flatten().chain(probes).chain(surfaces).chain(places).chain(versions);
+        all.map(String::as_str)
+    }
+
     /// Whether `next` may follow this policy: it may add, never remove.
     pub fn tightened_by(&self, next: &Policy) -> Verdict {
         tighten::compare(self, next)

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used)] // tests speak on stderr
 
 mod architecture;
+mod attacks;
 mod corpus;
 mod gate;
 mod harness;

@@ -133,7 +133,9 @@ impl<'a> Walk<'a> {
             }
             Err(_) => {
                 self.find(bytes);
-                if self.manner.thorough {
+                // Runs are read at every offset: what one offset makes of noise must not hide the layer within
+                // that another one found.
+                if self.manner.thorough || !self.layers.is_empty() {
                     self.text(&String::from_utf8_lossy(bytes));
                 }
             }

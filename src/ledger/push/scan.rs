@@ -30,7 +30,8 @@ pub(super) struct Scanner<'r, 'g> {
     gate: &'g mut Gate<'g>,
     pub(super) verdict: Verdict,
     pub(super) scanned: Scanned,
-    files: HashSet<(Oid, Contents)>,
+    /// By name as well: a typed place lets a file say what it must not say under another name.
+    files: HashSet<(Oid, Contents, Vec<u8>)>,
     trees: HashSet<(Oid, String)>,
 }
 
@@ -119,6 +120,12 @@ impl<'r, 'g> Scanner<'r, 'g> {
             match identity {
                 Some(identity) => self.channel(Channel::Identity, &place, identity),
                 None if line.starts_with(b"tree ") || line.starts_with(b"parent ") => {}
+                None if line.strip_prefix(b"encoding ").is_some_and(|name| !keeps_ascii(name)) => {
+                    let found = line.escape_ascii();
+                    self.refuse(
+                        Reason::new(Code::Undecidable, &place).values("an encoding that keeps ASCII", found),
+                    );
+                }
                 None => {
                     other.extend_from_slice(line);
                     other.push(b'\n');
@@ -195,7 +202,8 @@ impl<'r, 'g> Scanner<'r, 'g> {
     }
 
     fn file(&mut self, place: &str, path: &str, id: Oid, contents: Contents) -> Result<()> {
-        if !self.files.insert((id, contents)) {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if !self.files.insert((id, contents, name.as_bytes().to_vec())) {
             return Ok(());
         }
         self.scanned.files += 1;
@@ -235,6 +243,40 @@ pub(super) fn tag_target(bytes: &[u8]) -> Option<Oid> {
     parse_oid(headers(bytes).next()?.strip_prefix(b"object ")?)
 }
 
+/// Whether a message in this encoding shows its ASCII letters as they stand. Git shows a message converted from
+/// the encoding that its commit names: EBCDIC, UTF-7 and the like would carry a claim past the gate.
+fn keeps_ascii(encoding: &[u8]) -> bool {
+    const KEEP: [&str; 21] = [
+        "utf8",
+        "usascii",
+        "ascii",
+        "iso8859",
+        "8859",
+        "latin",
+        "windows125",
+        "cp125",
+        "cp437",
+        "cp85",
+        "cp86",
+        "cp874",
+        "cp932",
+        "cp936",
+        "cp949",
+        "cp950",
+        "koi8",
+        "euc",
+        "gb",
+        "big5",
+        "shiftjis",
+    ];
+    let name: String = encoding
+        .iter()
+        .filter(|b| b.is_ascii_alphanumeric())
+        .map(|b| char::from(b.to_ascii_lowercase()))
+        .collect();
+    KEEP.iter().any(|known| name.starts_with(known))
+}
+
 /// Whether a message has an entry's first trailer, in any case and behind any blanks.
 fn is_ledger_shaped(message: &[u8]) -> bool {
     const TRAILER: &[u8] = b"fix7-entry";
@@ -248,6 +290,29 @@ fn is_ledger_shaped(message: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_encodings_that_keep_ascii_pass() {
+        for kept in [
+            "UTF-8",
+            "utf8",
+            "ISO-8859-1",
+            "latin1",
+            "windows-1251",
+            "CP1252",
+            "EUC-JP",
+            "GB18030",
+            "Shift_JIS",
+            "KOI8-R",
+        ] {
+            assert!(keeps_ascii(kept.as_bytes()), "{kept}");
+        }
+        for other in
+            ["UTF-7", "UTF-16", "IBM037", "IBM-1047", "cp037", "cp875", "EBCDIC-US", "ISO-2022-JP", "HZ", ""]
+        {
+            assert!(!keeps_ascii(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn an_entrys_trailer_is_seen_in_any_dress_and_its_mention_is_not() {
