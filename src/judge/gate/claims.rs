@@ -14,7 +14,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::squeeze::{self, Letters, fold, letter};
 use super::words::{
-    backward, contains, ends_word, forward, one_case, rot13, rot13_byte, starts_word, written_as_one,
+    backward, contains, ends_word, first_letters, forward, letter_bit, one_case, rot13, rot13_byte,
+    starts_word, written_as_one,
 };
 use crate::policy::Claims;
 
@@ -24,6 +25,9 @@ pub(super) const MAX_HITS: usize = 8;
 const MAX_FILLERS: usize = 3;
 /// Most letters of an ending (`pass` in `passing`), looking backward.
 const MAX_ENDING: usize = 3;
+
+/// Bytes around a turned atom that are turned back: a turned token that is spread wider is not read by anybody.
+const TURNED_BYTES: usize = 512;
 
 /// How much is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,9 +58,14 @@ enum Atom {
     Token(usize),
     Phrase(usize),
     Subject(usize),
-    Reversed,
-    Rot13,
-    ReversedRot13,
+    /// Reversed (0), rot13 (1), both (2).
+    Turned(usize),
+}
+
+struct Found {
+    hits: Vec<Hit>,
+    /// How far the text was looked at, turned each way.
+    turned_until: [usize; 3],
 }
 
 /// The compiled claims of a policy.
@@ -96,9 +105,9 @@ impl Finder {
             let holds_subject = subjects.iter().any(|s| contains(&folded, s));
             if is_subject || !holds_subject {
                 for (turned, atom) in [
-                    (reversed(word), Atom::Reversed),
-                    (rot13(word), Atom::Rot13),
-                    (reversed(&rot13(word)), Atom::ReversedRot13),
+                    (reversed(word), Atom::Turned(0)),
+                    (rot13(word), Atom::Turned(1)),
+                    (reversed(&rot13(word)), Atom::Turned(2)),
                 ] {
                     patterns.push(fold(&turned));
                     atoms.push(atom);
@@ -135,35 +144,42 @@ impl Finder {
 
     /// The claims in `text` (ASCII; other bytes separate).
     pub(super) fn find(&self, text: &[u8], reach: Reach) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        let mut turns = [false; 3];
-        self.straight(text, reach, &mut hits, Some(&mut turns));
-        for (turn, turned) in turns.into_iter().zip([
-            (|t: &[u8]| t.iter().rev().copied().collect()) as fn(&[u8]) -> Vec<u8>,
-            |t| t.iter().map(|&b| rot13_byte(b)).collect(),
-            |t| t.iter().rev().map(|&b| rot13_byte(b)).collect(),
-        ]) {
-            if turn && hits.len() < MAX_HITS {
-                let mut found = Vec::new();
-                let reach = reach.min(Reach::Phrases);
-                self.straight(&turned(text), reach, &mut found, None);
-                let whole = |hit: Hit| Hit { rule: format!("{}, turned", hit.rule), at: 0, end: text.len() };
-                hits.extend(found.into_iter().take(1).map(whole));
-            }
-        }
-        hits
+        let mut found = Found { hits: Vec::new(), turned_until: [0; 3] };
+        self.straight(text, reach, Some(&mut found));
+        found.hits
     }
 
-    fn straight(&self, text: &[u8], reach: Reach, hits: &mut Vec<Hit>, mut turns: Option<&mut [bool; 3]>) {
-        let Some(automaton) = &self.automaton else { return };
+    /// The claims in `text` turned around, near a turned atom at `at..end`.
+    fn turned(&self, turn: usize, text: &[u8], (at, end): (usize, usize), reach: Reach) -> Option<Hit> {
+        let from = at.saturating_sub(TURNED_BYTES);
+        let to = text.len().min(end + TURNED_BYTES);
+        let mut piece = text[from..to].to_vec();
+        if turn != 0 {
+            piece.iter_mut().for_each(|b| *b = rot13_byte(*b));
+        }
+        if turn != 1 {
+            piece.reverse();
+        }
+        let hit = self.straight(&piece, reach.min(Reach::Phrases), None).into_iter().next()?;
+        Some(Hit { rule: format!("{}, turned", hit.rule), at, end })
+    }
+
+    /// Looks for atoms in every reading. `found`: where the hits go and turned atoms are followed; without it they
+    /// are not.
+    fn straight(&self, text: &[u8], reach: Reach, found: Option<&mut Found>) -> Vec<Hit> {
+        let Some(automaton) = &self.automaton else { return Vec::new() };
+        let follow = found.is_some();
+        let mut own = Found { hits: Vec::new(), turned_until: [0; 3] };
+        let found = found.unwrap_or(&mut own);
         let symbols = squeeze::has_symbol_letters(text);
         for letters in [Letters::Alone, Letters::WithDigits, Letters::WithSymbols] {
             if letters == Letters::WithSymbols && !symbols {
                 continue;
             }
+            found.turned_until = [0; 3];
             squeeze::blocks(text, letters, self.longest, |block| {
-                let found: &[u8] = block.letters;
-                for m in automaton.find_overlapping_iter(found) {
+                let squeezed: &[u8] = block.letters;
+                for m in automaton.find_overlapping_iter(squeezed) {
                     if m.end() <= block.carried {
                         continue; // told with the block before
                     }
@@ -175,25 +191,19 @@ impl Finder {
                             self.token("phrases", index, text, span(), reach)
                         }
                         Atom::Subject(index) if reach == Reach::All => self.family(index, text, span()),
-                        Atom::Phrase(_) | Atom::Subject(_) => None,
-                        Atom::Reversed | Atom::Rot13 | Atom::ReversedRot13 => {
-                            if let Some(turns) = &mut turns {
-                                let turn = match atom {
-                                    Atom::Reversed => 0,
-                                    Atom::Rot13 => 1,
-                                    _ => 2,
-                                };
-                                turns[turn] = true;
-                            }
-                            None
+                        Atom::Turned(turn) if follow && found.turned_until[turn] < span().1 => {
+                            let span = span();
+                            // What stands near was just looked at.
+                            found.turned_until[turn] = span.1 + TURNED_BYTES / 2;
+                            self.turned(turn, text, span, reach)
                         }
+                        Atom::Phrase(_) | Atom::Subject(_) | Atom::Turned(_) => None,
                     };
                     if let Some(hit) = hit {
-                        let known = hits.iter().any(|h| h.at < hit.end && hit.at < h.end);
-                        if !known {
-                            hits.push(hit);
+                        if !found.hits.iter().any(|h| h.at < hit.end && hit.at < h.end) {
+                            found.hits.push(hit);
                         }
-                        if hits.len() >= MAX_HITS {
+                        if found.hits.len() >= MAX_HITS {
                             return false;
                         }
                     }
@@ -201,6 +211,7 @@ impl Finder {
                 true
             });
         }
+        own.hits
     }
 
     fn token(
@@ -236,16 +247,15 @@ impl Finder {
     fn verdict_after(&self, text: &[u8], from: usize, fillers: usize) -> Option<(usize, String)> {
         // What only separates is passed over once, for all words.
         let from = from + text[from..].iter().take_while(|&&b| letter(b) == 0).count();
-        if from == text.len() {
-            return None;
-        }
-        for (index, word) in self.verdicts.iter().enumerate() {
+        let first = first_letters(&text[from..]);
+        let may_begin = |word: &[u8]| word.first().is_some_and(|&b| first & letter_bit(b) != 0);
+        for (index, word) in self.verdicts.iter().enumerate().filter(|(_, word)| may_begin(word)) {
             let end = forward(text, from, word).filter(|&end| !self.in_longer_word(text, from, end));
             if let Some(end) = end {
                 return Some((end, format!("claims.verdicts[{index}]")));
             }
         }
-        for (index, word) in self.verdict_words.iter().enumerate() {
+        for (index, word) in self.verdict_words.iter().enumerate().filter(|(_, word)| may_begin(word)) {
             if let Some(end) = forward(text, from, word).filter(|&end| ends_word(text, end)) {
                 return Some((end, format!("claims.verdict_words[{index}]")));
             }
@@ -253,7 +263,8 @@ impl Finder {
         if fillers == 0 {
             return None;
         }
-        let ends = self.fillers.iter().filter_map(|word| forward(text, from, word));
+        let ends =
+            self.fillers.iter().filter(|word| may_begin(word)).filter_map(|word| forward(text, from, word));
         ends.into_iter().find_map(|end| self.verdict_after(text, end, fillers - 1))
     }
 

@@ -1,11 +1,10 @@
 //! Decoding: what bytes say once an encoding is taken away.
 //!
-//! Owns: escapes, runs of base64/base32/hex, number lists, gzip and zlib, UTF-16 and UTF-32, one layer each. Must not: recurse
-//! or know a limit besides the one it is given ([`super::views`]).
+//! Owns: escapes, gzip and zlib, UTF-16 and UTF-32, one layer each. Must not: recurse or know a limit besides the one
+//! it is given ([`super::views`]).
 //!
 //! ```text
 //! unescape   \u0050 \x50 \120 %50 %u0050 =50 &#80; &#x50; &Popf; \n
-//! runs       base64, base64url, base32, hex: also misaligned, also wrapped over lines; "80 82 79", "50:52:4f"
 //! inflate    gzip, zlib
 //! wide       UTF-16 and UTF-32, both byte orders
 //! ```
@@ -14,27 +13,10 @@ use std::io::Read;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-/// Shortest base64 or base32 run in characters: below it no token fits.
-const MIN_RUN: usize = 10;
-/// Shortest hexadecimal run in digits: as above.
-const MIN_HEX: usize = 12;
-/// Bytes of plain text in a row that make a run worth reading.
-const MIN_PLAIN: usize = 6;
+use super::runs::MIN_PLAIN;
+
 /// High bytes that are alike by chance: more of them make UTF-16.
 const MIN_ALIKE: usize = 2;
-/// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
-const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
-
-/// What the runs of a text hold.
-#[derive(Default)]
-pub(super) struct Runs {
-    /// Everything that reads as text, a line each.
-    pub(super) text: Vec<u8>,
-    /// Compressed pieces.
-    pub(super) packed: Vec<Vec<u8>>,
-    /// The name of a format that cannot be looked into.
-    pub(super) opaque: Option<&'static str>,
-}
 
 /// Takes one layer of escapes away; nothing when there is none.
 pub(super) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
@@ -70,7 +52,7 @@ enum Escape {
     Nothing,
 }
 
-fn number(digits: Option<&[u8]>, radix: u32) -> Option<u32> {
+pub(super) fn number(digits: Option<&[u8]>, radix: u32) -> Option<u32> {
     let digits = digits.filter(|d| !d.is_empty())?;
     digits.iter().try_fold(0u32, |value, &digit| {
         let digit = char::from(digit).to_digit(radix)?;
@@ -134,184 +116,6 @@ fn entity(text: &[u8]) -> Option<(Escape, usize)> {
         _ => return None,
     };
     Some((Escape::Char(value), end + 1))
-}
-
-const NONE: u8 = 255;
-
-const fn alphabet(first: &[u8], second: &[u8]) -> [u8; 256] {
-    let mut table = [NONE; 256];
-    let mut i = 0;
-    while i < first.len() {
-        table[first[i] as usize] = i as u8;
-        table[second[i] as usize] = i as u8;
-        i += 1;
-    }
-    table
-}
-
-static BASE64: [u8; 256] = alphabet(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-);
-static BASE32: [u8; 256] = alphabet(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567");
-static HEX: [u8; 256] = alphabet(b"0123456789abcdef", b"0123456789ABCDEF");
-
-/// Reads every run of `text`.
-pub(super) fn runs(text: &[u8]) -> Runs {
-    let mut runs = Runs::default();
-    let mut at = 0;
-    while at < text.len() {
-        let length = text[at..].iter().take_while(|&&b| BASE64[b as usize] != NONE).count();
-        if length >= MIN_RUN {
-            runs.run(&text[at..at + length]);
-        }
-        at += length + 1;
-    }
-    runs.wrapped(text);
-    runs.numbers(text);
-    runs
-}
-
-impl Runs {
-    fn run(&mut self, run: &[u8]) {
-        let hex = run.iter().all(|&b| HEX[b as usize] != NONE);
-        if hex && run.len() >= MIN_HEX {
-            self.unpack(run, &HEX, 4, &[0, 1]);
-            if DIGEST_DIGITS.contains(&run.len()) {
-                return;
-            }
-        }
-        if !hex && run.len() >= MIN_HEX + 2 && run.starts_with(b"0x") {
-            self.run(&run[2..]);
-        }
-        self.unpack(run, &BASE64, 6, &[0, 1, 2, 3]);
-        let one_case = |case: fn(&u8) -> bool| run.iter().all(|b| case(b) || (b'2'..=b'7').contains(b));
-        if one_case(u8::is_ascii_uppercase) || one_case(u8::is_ascii_lowercase) {
-            self.unpack(run, &BASE32, 5, &[0]);
-        }
-        // A run that other characters of the alphabet glue together: key=UFJP…, path/UFJP…
-        if run.iter().any(|b| matches!(b, b'/' | b'-' | b'_' | b'+')) {
-            for piece in run.split(|b| matches!(b, b'/' | b'-' | b'_' | b'+')).skip(1) {
-                if piece.len() >= MIN_RUN {
-                    let hex = piece.iter().all(|&b| HEX[b as usize] != NONE);
-                    match hex {
-                        true => self.unpack(piece, &HEX, 4, &[0]),
-                        false => self.unpack(piece, &BASE64, 6, &[0]),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Decodes a run from each of the offsets, and keeps what reads as something.
-    fn unpack(&mut self, run: &[u8], alphabet: &[u8; 256], bits: u32, offsets: &[usize]) {
-        let mut bytes = Vec::new();
-        for &offset in offsets {
-            let Some(run) = run.get(offset..) else { return };
-            bytes.clear();
-            let (mut held, mut count) = (0u32, 0u32);
-            for &b in run {
-                held = held << bits | u32::from(alphabet[b as usize]);
-                count += bits;
-                if count >= 8 {
-                    count -= 8;
-                    bytes.push((held >> count) as u8);
-                    held &= (1 << count) - 1;
-                }
-            }
-            self.keep(&bytes, offset == 0);
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8], aligned: bool) {
-        let text = holds_text(bytes);
-        if text {
-            self.line(bytes);
-        }
-        if !aligned || bytes.len() < MIN_PLAIN || text && !bytes.contains(&0) {
-            return;
-        }
-        if is_packed(bytes) {
-            self.packed.push(bytes.to_vec());
-        } else if let Some(format) = opaque_format(bytes) {
-            self.opaque = Some(format);
-        } else {
-            for text in wide(bytes) {
-                self.line(text.as_bytes());
-            }
-        }
-    }
-
-    fn line(&mut self, bytes: &[u8]) {
-        self.text.extend_from_slice(bytes);
-        // The dot keeps two runs from being read as one that is wrapped.
-        self.text.extend_from_slice(b"\n.\n");
-    }
-
-    /// Base64 and hex that are wrapped: lines of nothing else, one after the other.
-    fn wrapped(&mut self, text: &[u8]) {
-        let mut block: Vec<u8> = Vec::new();
-        let mut lines = 0;
-        for line in text.split(|&b| b == b'\n').chain([&b" "[..]]) {
-            let line = line.trim_ascii();
-            let run = line.trim_ascii_end();
-            let run = &run[..run.iter().rposition(|&b| b != b'=').map_or(0, |last| last + 1)];
-            if !run.is_empty() && run.iter().all(|&b| BASE64[b as usize] != NONE) {
-                block.extend_from_slice(run);
-                lines += 1;
-            } else {
-                if lines > 1 && block.len() >= MIN_RUN {
-                    self.run(&std::mem::take(&mut block));
-                }
-                block.clear();
-                lines = 0;
-            }
-        }
-    }
-
-    /// Lists of character codes: `50 52 4f`, `0x50, 0x52`, `80,82,79`, `01010000 01010010`.
-    fn numbers(&mut self, text: &[u8]) {
-        let mut lists: [Vec<u8>; 3] = Default::default();
-        for word in text.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-            let digits = match word {
-                [b'0', b'x' | b'X', rest @ ..] => rest,
-                _ => word,
-            };
-            let code = |length: &[usize], radix| {
-                let value = length.contains(&digits.len()).then(|| number(Some(digits), radix))??;
-                u8::try_from(value).ok()
-            };
-            for (list, value) in lists.iter_mut().zip([code(&[2], 16), code(&[2, 3], 10), code(&[8], 2)]) {
-                match value {
-                    Some(value) => list.push(value),
-                    None if list.len() < MIN_PLAIN => list.clear(),
-                    None => self.keep(&std::mem::take(list), true),
-                }
-            }
-        }
-        lists.iter().for_each(|list| self.keep(list, true));
-    }
-}
-
-/// Whether some characters in a row are text: printable ASCII (zero bytes pass: UTF-16), or UTF-8.
-fn holds_text(bytes: &[u8]) -> bool {
-    let is_tail = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
-    let (mut row, mut at) = (0, 0);
-    while let Some(&byte) = bytes.get(at) {
-        let length = match byte {
-            0 | b'\t' | b'\n' | b'\r' | 0x20..0x7f => 1,
-            0xc2..=0xdf if is_tail(at + 1) => 2,
-            0xe0..=0xef if is_tail(at + 1) && is_tail(at + 2) => 3,
-            0xf0..=0xf4 if (1..4).all(|n| is_tail(at + n)) => 4,
-            _ => 0,
-        };
-        row = if length == 0 { 0 } else { row + 1 };
-        if row >= MIN_PLAIN && byte != 0 {
-            return true;
-        }
-        at += length.max(1);
-    }
-    false
 }
 
 /// Whether bytes begin as gzip or zlib do.

@@ -35,6 +35,7 @@ mod decode;
 mod json;
 mod letters;
 mod places;
+mod runs;
 mod squeeze;
 mod views;
 mod words;

@@ -14,7 +14,7 @@
 
 use super::claims::{Finder, MAX_HITS, Reach};
 use super::json::{Structure, Words};
-use super::{decode, letters};
+use super::{decode, letters, runs};
 use crate::policy::Limits;
 
 /// Bytes of an object below which the expansion is not counted: a short text may hold a long one.
@@ -171,8 +171,10 @@ impl<'a> Walk<'a> {
 
     fn text(&mut self, text: &str) {
         if text.is_ascii() {
-            self.find(text.as_bytes());
-            self.decoded(text.as_bytes());
+            let condensed = runs::without_digests(text.as_bytes());
+            let text = condensed.as_deref().unwrap_or(text.as_bytes());
+            self.find(text);
+            self.decoded(text);
             return;
         }
         let reading = letters::read(text);
@@ -191,18 +193,20 @@ impl<'a> Walk<'a> {
 
     /// Every view that decoding text makes.
     fn decoded(&mut self, text: &[u8]) {
-        if let Some(structure) = self.words.read(text).filter(|_| self.manner.thorough) {
-            self.structure(structure);
+        if self.manner.thorough {
+            if let Some(structure) = self.words.read(text) {
+                self.structure(structure);
+            }
         }
         if let Some(plain) = decode::unescape(text) {
             self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));
         }
-        let runs = decode::runs(text);
-        if let Some(format) = runs.opaque {
+        let found = runs::runs(text);
+        if let Some(format) = found.opaque {
             self.undecided(format!("encoded {format} is not looked into"));
         }
-        self.layer("base64/base32/hex", &runs.text, |walk, bytes| walk.bytes(bytes));
-        for packed in runs.packed {
+        self.layer("base64/base32/hex", &found.text, |walk, bytes| walk.bytes(bytes));
+        for packed in found.packed {
             self.layer("base64/base32/hex", &packed, |walk, bytes| walk.packed(bytes));
         }
     }
@@ -212,8 +216,11 @@ impl<'a> Walk<'a> {
             self.report("structure: a verdict about a subject".to_owned(), None);
         }
         for (joined, what) in [(&structure.texts, "texts joined"), (&structure.keys, "keys joined")] {
-            let reading = letters::read(&String::from_utf8_lossy(joined)).first;
-            for hit in self.finder.find(&reading, Reach::Phrases) {
+            let reading = match joined.is_ascii() {
+                true => None,
+                false => Some(letters::read(&String::from_utf8_lossy(joined)).first),
+            };
+            for hit in self.finder.find(reading.as_ref().unwrap_or(joined), Reach::Phrases) {
                 self.report(format!("{}, {what}", hit.rule), None);
             }
         }

@@ -27,6 +27,26 @@ pub(super) fn forward(text: &[u8], from: usize, word: &[u8]) -> Option<usize> {
     is_word(written, word).then_some(at)
 }
 
+/// The letters that a word may begin with here, a bit each: what stands before the first real letter, and it.
+pub(super) fn first_letters(text: &[u8]) -> u32 {
+    let mut letters = 0;
+    for &byte in text {
+        letters |= letter_bit(letter(byte));
+        if byte.is_ascii_alphabetic() {
+            break;
+        }
+    }
+    letters
+}
+
+/// A folded letter's bit; none for what is no letter.
+pub(super) fn letter_bit(letter: u8) -> u32 {
+    match letter {
+        b'a'..=b'z' => 1 << (letter - b'a'),
+        _ => 0,
+    }
+}
+
 /// Reads `word` backward so that it ends before `to`.
 pub(super) fn backward(text: &[u8], to: usize, word: &[u8]) -> Option<usize> {
     let mut at = to;

@@ -1,0 +1,258 @@
+//! Runs: text that is hidden as letters of base64, base32 or hex, or as a list of numbers.
+//!
+//! Owns: finding and decoding the runs of one text, one layer. Must not: recurse ([`super::views`]).
+//!
+//! ```text
+//! base64, base64url   also misaligned, in a path, wrapped over lines      base32   one case
+//! hex                 also misaligned                                     digests  dropped, they say nothing
+//! numbers             80 82 79    50:52:4f    0x50, 0x52    01010000
+//! ```
+
+use super::decode::{is_packed, number, opaque_format, wide};
+
+/// Shortest base64 or base32 run in characters: below it no token fits.
+const MIN_RUN: usize = 10;
+/// Shortest hexadecimal run in digits: as above.
+const MIN_HEX: usize = 12;
+/// Characters of text in a row that make a run worth reading: fewer come about by chance, and hold no token.
+pub(super) const MIN_PLAIN: usize = 7;
+/// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
+const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
+
+/// What the runs of a text hold.
+#[derive(Default)]
+pub(super) struct Runs {
+    /// Everything that reads as text, a line each.
+    pub(super) text: Vec<u8>,
+    /// Compressed pieces.
+    pub(super) packed: Vec<Vec<u8>>,
+    /// The name of a format that cannot be looked into.
+    pub(super) opaque: Option<&'static str>,
+}
+
+const NONE: u8 = 255;
+
+const fn alphabet(first: &[u8], second: &[u8]) -> [u8; 256] {
+    let mut table = [NONE; 256];
+    let mut i = 0;
+    while i < first.len() {
+        table[first[i] as usize] = i as u8;
+        table[second[i] as usize] = i as u8;
+        i += 1;
+    }
+    table
+}
+
+static BASE64: [u8; 256] = alphabet(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+);
+static BASE32: [u8; 256] = alphabet(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567");
+static HEX: [u8; 256] = alphabet(b"0123456789abcdef", b"0123456789ABCDEF");
+
+/// Reads every run of `text`.
+pub(super) fn runs(text: &[u8]) -> Runs {
+    let mut runs = Runs::default();
+    let mut at = 0;
+    while at < text.len() {
+        let length = text[at..].iter().take_while(|&&b| BASE64[b as usize] != NONE).count();
+        if length >= MIN_RUN {
+            runs.run(&text[at..at + length]);
+        }
+        at += length + 1;
+    }
+    runs.wrapped(text);
+    runs.numbers(text);
+    runs
+}
+
+impl Runs {
+    fn run(&mut self, run: &[u8]) {
+        let hex = run.iter().all(|&b| HEX[b as usize] != NONE);
+        if hex && run.len() >= MIN_HEX {
+            self.unpack(run, &HEX, 4, &[0, 1]);
+            if DIGEST_DIGITS.contains(&run.len()) {
+                return;
+            }
+        }
+        if !hex && run.len() >= MIN_HEX + 2 && run.starts_with(b"0x") {
+            self.run(&run[2..]);
+        }
+        self.unpack(run, &BASE64, 6, &[0, 1, 2, 3]);
+        let one_case = |case: fn(&u8) -> bool| run.iter().all(|b| case(b) || (b'2'..=b'7').contains(b));
+        if one_case(u8::is_ascii_uppercase) || one_case(u8::is_ascii_lowercase) {
+            self.unpack(run, &BASE32, 5, &[0]);
+        }
+        // A run that other characters of the alphabet glue together: key=UFJP…, path/UFJP…
+        if run.iter().any(|b| matches!(b, b'/' | b'-' | b'_' | b'+')) {
+            for piece in run.split(|b| matches!(b, b'/' | b'-' | b'_' | b'+')).skip(1) {
+                if piece.len() >= MIN_RUN {
+                    let hex = piece.iter().all(|&b| HEX[b as usize] != NONE);
+                    match hex {
+                        true => self.unpack(piece, &HEX, 4, &[0]),
+                        false => self.unpack(piece, &BASE64, 6, &[0]),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decodes a run from each of the offsets, and keeps what reads as something.
+    fn unpack(&mut self, run: &[u8], alphabet: &[u8; 256], bits: u32, offsets: &[usize]) {
+        let mut bytes = Vec::new();
+        for &offset in offsets {
+            let Some(run) = run.get(offset..) else { return };
+            bytes.clear();
+            let (mut held, mut count) = (0u32, 0u32);
+            for &b in run {
+                held = held << bits | u32::from(alphabet[b as usize]);
+                count += bits;
+                if count >= 8 {
+                    count -= 8;
+                    bytes.push((held >> count) as u8);
+                    held &= (1 << count) - 1;
+                }
+            }
+            self.keep(&bytes, offset == 0);
+        }
+    }
+
+    fn keep(&mut self, bytes: &[u8], aligned: bool) {
+        let text = holds_text(bytes);
+        if text {
+            self.line(bytes);
+        }
+        if !aligned || bytes.len() < MIN_PLAIN || text && !bytes.contains(&0) {
+            return;
+        }
+        if is_packed(bytes) {
+            self.packed.push(bytes.to_vec());
+        } else if let Some(format) = opaque_format(bytes) {
+            self.opaque = Some(format);
+        } else {
+            for text in wide(bytes) {
+                self.line(text.as_bytes());
+            }
+        }
+    }
+
+    fn line(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+        // The dot keeps two runs from being read as one that is wrapped.
+        self.text.extend_from_slice(b"\n.\n");
+    }
+
+    /// Base64 and hex that are wrapped: lines of nothing else, one after the other.
+    fn wrapped(&mut self, text: &[u8]) {
+        let mut block: Vec<u8> = Vec::new();
+        let mut lines = 0;
+        for line in text.split(|&b| b == b'\n').chain([&b" "[..]]) {
+            let line = line.trim_ascii();
+            let run = line.trim_ascii_end();
+            let run = &run[..run.iter().rposition(|&b| b != b'=').map_or(0, |last| last + 1)];
+            if !run.is_empty() && run.iter().all(|&b| BASE64[b as usize] != NONE) {
+                block.extend_from_slice(run);
+                lines += 1;
+            } else {
+                if lines > 1 && block.len() >= MIN_RUN {
+                    self.run(&std::mem::take(&mut block));
+                }
+                block.clear();
+                lines = 0;
+            }
+        }
+    }
+
+    /// Lists of character codes: `50 52 4f`, `0x50, 0x52`, `80,82,79`, `01010000 01010010`.
+    fn numbers(&mut self, text: &[u8]) {
+        let mut lists: [Vec<u8>; 3] = Default::default();
+        for word in text.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+            let digits = match word {
+                [b'0', b'x' | b'X', rest @ ..] => rest,
+                _ => word,
+            };
+            let code = |length: &[usize], radix| {
+                let value = length.contains(&digits.len()).then(|| number(Some(digits), radix))??;
+                u8::try_from(value).ok()
+            };
+            for (list, value) in lists.iter_mut().zip([code(&[2], 16), code(&[2, 3], 10), code(&[8], 2)]) {
+                match value {
+                    Some(value) => list.push(value),
+                    None if list.len() < MIN_PLAIN => list.clear(),
+                    None => self.keep(&std::mem::take(list), true),
+                }
+            }
+        }
+        lists.iter().for_each(|list| self.keep(list, true));
+    }
+}
+
+/// What text is made of, and what escapes it: chance makes other bytes often enough.
+static TEXT: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0usize;
+    while b < 128 {
+        table[b] = (b as u8).is_ascii_alphanumeric();
+        b += 1;
+    }
+    let more = *b"\0\t\n\r _-./\\%&#;=+:,@$!|{}\"'";
+    let mut i = 0;
+    while i < more.len() {
+        table[more[i] as usize] = true;
+        i += 1;
+    }
+    table
+};
+
+/// Whether some characters in a row are text: letters and what separates or escapes them (zero bytes pass: UTF-16),
+/// or UTF-8.
+fn holds_text(bytes: &[u8]) -> bool {
+    let is_tail = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
+    let (mut row, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        let length = match byte {
+            0..0x80 => usize::from(TEXT[byte as usize]),
+            0xc2..=0xdf if is_tail(at + 1) => 2,
+            0xe0..=0xef if is_tail(at + 1) && is_tail(at + 2) => 3,
+            0xf0..=0xf4 if (1..4).all(|n| is_tail(at + n)) => 4,
+            _ => 0,
+        };
+        row = if length == 0 { 0 } else { row + 1 };
+        if row >= MIN_PLAIN && byte != 0 {
+            return true;
+        }
+        at += length.max(1);
+    }
+    false
+}
+
+/// `text` with an `x` for each digest in it, a run of exactly 40 or 64 small hexadecimal digits that holds no text:
+/// evidence is full of them, and they say nothing.
+pub(super) fn without_digests(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out: Option<Vec<u8>> = None;
+    let (mut at, mut copied) = (0, 0);
+    while at < text.len() {
+        let is_digit = |b: &&u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        let length = text[at..].iter().take_while(is_digit).count();
+        let glued = |b: Option<&u8>| b.is_some_and(|&b| BASE64[b as usize] != NONE);
+        let whole = || !glued(at.checked_sub(1).map(|before| &text[before])) && !glued(text.get(at + length));
+        if matches!(length, 40 | 64) && whole() {
+            let mut bytes = [0u8; 32];
+            for (byte, pair) in bytes.iter_mut().zip(text[at..at + length].chunks_exact(2)) {
+                *byte = HEX[pair[0] as usize] << 4 | HEX[pair[1] as usize];
+            }
+            let bytes = &bytes[..length / 2];
+            if !holds_text(bytes) && !is_packed(bytes) && wide(bytes).is_empty() {
+                let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
+                out.extend_from_slice(&text[copied..at]);
+                out.push(b'x');
+                copied = at + length;
+            }
+        }
+        at += length + 1;
+    }
+    if let Some(out) = &mut out {
+        out.extend_from_slice(&text[copied..]);
+    }
+    out
+}
