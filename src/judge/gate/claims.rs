@@ -190,7 +190,11 @@ impl Finder {
                         Atom::Phrase(index) if reach >= Reach::Phrases => {
                             self.token("phrases", index, text, span(), reach)
                         }
-                        Atom::Subject(index) if reach == Reach::All => self.family(index, text, span()),
+                        Atom::Subject(index) if reach == Reach::All => {
+                            let span = span();
+                            let told = letters != Letters::Alone && is_plain(&text[span.0..span.1]);
+                            if told { None } else { self.family(index, text, span) }
+                        }
                         Atom::Turned(turn) if follow && found.turned_until[turn] < span().1 => {
                             let span = span();
                             // What stands near was just looked at.
@@ -321,4 +325,9 @@ impl Finder {
                 && text.get(end).is_none_or(|b| b"\"'`.,;)]}|<*[\\\n\r".contains(b))
         })
     }
+}
+
+/// Whether a piece is letters alone: then the first reading has it too.
+fn is_plain(piece: &[u8]) -> bool {
+    piece.iter().all(u8::is_ascii_alphabetic)
 }

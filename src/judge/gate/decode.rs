@@ -15,6 +15,8 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::runs::MIN_PLAIN;
 
+/// Bytes that tell whether a text is UTF-16.
+const MAX_SAMPLE: usize = 4096;
 /// High bytes that are alike by chance: more of them make UTF-16.
 const MIN_ALIKE: usize = 2;
 
@@ -23,8 +25,16 @@ pub(super) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut out: Option<Vec<u8>> = None;
     let mut at = 0;
     let mut copied = 0;
-    while let Some(step) = text[at..].iter().position(|b| matches!(b, b'\\' | b'%' | b'&' | b'=')) {
-        at += step;
+    let mut equals = memchr::memchr_iter(b'=', text).peekable();
+    let mut others = memchr::memchr3_iter(b'\\', b'%', b'&', text).peekable();
+    loop {
+        while equals.next_if(|&next| next < at).is_some() {}
+        while others.next_if(|&next| next < at).is_some() {}
+        at = match (equals.peek(), others.peek()) {
+            (Some(&one), Some(&other)) => one.min(other),
+            (Some(&one), None) | (None, Some(&one)) => one,
+            (None, None) => break,
+        };
         match escape(&text[at..]) {
             Some((value, length)) => {
                 let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
@@ -187,6 +197,7 @@ pub(super) fn wide(bytes: &[u8]) -> Vec<String> {
 /// Letters of one script share their high bytes, or do so in turn (surrogates, marks between letters): `high` says
 /// which byte of a pair that is.
 fn is_like_utf16(bytes: &[u8], high: usize) -> bool {
+    let bytes = &bytes[..bytes.len().min(MAX_SAMPLE)];
     let highs = || bytes.iter().skip(high).step_by(2);
     let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
     let enough = (bytes.len() / 2 / 6).max(MIN_ALIKE);

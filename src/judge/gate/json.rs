@@ -9,8 +9,10 @@
 //! {"a":"PRODUCTION_","b":"PASS"}          values joined; so are the keys
 //! ```
 
-use super::decode;
+use std::collections::HashSet;
+
 use super::squeeze::fold;
+use super::{decode, runs};
 use crate::policy::Claims;
 
 /// Longest text in bytes that can be a subject or a verdict by itself.
@@ -111,19 +113,19 @@ pub(super) fn unescaped(raw: &[u8]) -> Vec<u8> {
 
 /// The words by which structure claims.
 pub(super) struct Words {
-    subjects: Vec<Vec<u8>>,
-    verdicts: Vec<Vec<u8>>,
-    scope_keys: Vec<Vec<u8>>,
+    subjects: HashSet<Vec<u8>>,
+    verdicts: HashSet<Vec<u8>>,
+    scope_keys: HashSet<Vec<u8>>,
     vocabulary: Vec<Vec<u8>>,
 }
 
 impl Words {
     pub(super) fn new(claims: &Claims) -> Words {
-        let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect::<Vec<_>>();
+        let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect::<HashSet<_>>();
         let mut verdicts = folds(&claims.verdicts);
         for word in &claims.verdicts {
             for ending in ["ed", "d", "es", "s", "ing"] {
-                verdicts.push(fold(&format!("{word}{ending}")));
+                verdicts.insert(fold(&format!("{word}{ending}")));
             }
         }
         verdicts.extend(folds(&claims.verdict_words));
@@ -167,6 +169,8 @@ impl Words {
 pub(super) struct Structure {
     /// All texts, a line each.
     pub(super) texts: Vec<u8>,
+    /// The texts that may be pieces of something encoded, glued where they stand together.
+    pub(super) glued: Vec<u8>,
     /// All names of members, a line each.
     pub(super) keys: Vec<u8>,
     /// Texts that may hold documents themselves, a line each.
@@ -256,6 +260,11 @@ impl Visitor for Reader<'_> {
             _ => texts.extend_from_slice(raw),
         }
         texts.push(b'\n');
+        let goes_on = self.found().glued.last().is_some_and(|&b| b != b' ') && !raw.contains(&b' ');
+        match !own_word && (goes_on || runs::could_be_cut(raw)) {
+            true => self.found().glued.extend_from_slice(raw),
+            false => self.found().glued.push(b' '),
+        }
         if raw.len() > MIN_DOCUMENT && matches!(raw.trim_ascii_start().first(), Some(b'{' | b'[')) {
             let document = unescaped(raw);
             self.found().documents.extend_from_slice(&document);

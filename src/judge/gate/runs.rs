@@ -16,6 +16,12 @@ const MIN_RUN: usize = 10;
 const MIN_HEX: usize = 12;
 /// Characters of text in a row that make a run worth reading: fewer come about by chance, and hold no token.
 pub(super) const MIN_PLAIN: usize = 7;
+/// Letters from which on a word may be a piece of base32.
+const MAX_WORD: usize = 12;
+/// Capitals from which on a word may be a piece of base64 or base32.
+const MAX_CAPITALS: usize = 7;
+/// Numbers in a text from which on they may be a piece of a list of codes.
+const MAX_NUMBERS: usize = 2;
 /// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
 const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
 
@@ -171,6 +177,9 @@ impl Runs {
                 [b'0', b'x' | b'X', rest @ ..] => rest,
                 _ => word,
             };
+            if !matches!(digits.len(), 2 | 3 | 8) && lists.iter().all(Vec::is_empty) {
+                continue;
+            }
             let code = |length: &[usize], radix| {
                 let value = length.contains(&digits.len()).then(|| number(Some(digits), radix))??;
                 u8::try_from(value).ok()
@@ -203,6 +212,23 @@ static TEXT: [bool; 256] = {
     }
     table
 };
+
+/// Whether a text may be a piece that was cut out of something encoded: it has an escape's characters, or it is not
+/// made of words, each in one case and no longer than words are.
+pub(super) fn could_be_cut(text: &[u8]) -> bool {
+    let mut numbers = 0;
+    let words = text.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let all_words = words.into_iter().all(|word| {
+        let digits = word.iter().all(u8::is_ascii_digit);
+        numbers += usize::from(digits);
+        let rest = &word[1..];
+        let small = rest.iter().all(u8::is_ascii_lowercase);
+        let capitals = word.iter().all(u8::is_ascii_uppercase) && word.len() < MAX_CAPITALS;
+        let letters = word[0].is_ascii_alphabetic() && (small || capitals);
+        (letters || digits) && word.len() < MAX_WORD
+    });
+    !all_words || numbers > MAX_NUMBERS || text.iter().any(|b| matches!(b, b'\\' | b'%' | b'&' | b'='))
+}
 
 /// Whether some characters in a row are text: letters and what separates or escapes them (zero bytes pass: UTF-16),
 /// or UTF-8.

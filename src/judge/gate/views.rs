@@ -224,8 +224,7 @@ impl<'a> Walk<'a> {
                 self.report(format!("{}, {what}", hit.rule), None);
             }
         }
-        let glued: Vec<u8> = structure.texts.into_iter().filter(|&b| b != b'\n').collect();
-        self.within("texts joined", &glued, |walk, bytes| walk.decoded(bytes));
+        self.within("texts joined", &structure.glued, |walk, bytes| walk.decoded(bytes));
         self.layer("a document in a text", &structure.documents, |walk, bytes| walk.bytes(bytes));
     }
 
