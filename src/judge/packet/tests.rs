@@ -94,3 +94,41 @@ fn nothing_can_be_typed_by_hand() {
         refused(&forged(path, from, to), code);
     }
 }
+
+/// Even with the manifest made anew, as a forger would: a fact's change breaks what is derived from it, a plan's the
+/// lock's digest of it, and a derived file is derived again.
+#[test]
+fn a_changed_byte_in_any_file_is_refused_also_where_the_manifest_is_made_anew() {
+    for (path, bytes) in good().into_iter().filter(|(path, _)| ![MANIFEST, TREE].contains(&path.as_str())) {
+        for at in [bytes.len() / 3, bytes.len() - 1] {
+            let mut map = good();
+            map.get_mut(&path).expect("there")[at] ^= 1;
+            assert!(!judged(map.clone()).accepted(), "{path} byte {at}, manifest as it was");
+            assert!(!judged(sealed(map)).accepted(), "{path} byte {at}, manifest made anew");
+        }
+    }
+}
+
+#[test]
+fn missing_and_unknown_files_are_named() {
+    let mut fewer = good();
+    fewer.remove(README);
+    refused(&judged(sealed(fewer)), Code::FileMissing);
+    let mut more = good();
+    more.insert("notes.md".into(), b"x".to_vec());
+    refused(&judged(sealed(more)), Code::FileUnexpected);
+}
+
+#[test]
+fn r48_a_need_that_is_met_without_an_entry_is_refused() {
+    let mut files = crate::evidence::Plan::template();
+    let met = format!("\"PRODUCTION_OPT_4\", \"state\": \"MET\", \"met_by\": \"{}\"", Digest::of(b"x"));
+    let map = files["blockers.json"].replace("\"PRODUCTION_OPT_4\", \"state\": \"OPEN\"", &met);
+    assert_ne!(map, files["blockers.json"]);
+    files.insert("blockers.json".into(), map);
+    let plan =
+        Plan::parse(files.into_iter().map(|(n, t)| (n, t.into_bytes())).collect()).expect("well formed");
+    let policy = specimen::policy();
+    let facts = specimen::facts_of(&policy, plan, crate::evidence::isolation::Level::Three);
+    refused(&judged(derive::packet(&facts, &policy).expect("it can be written")), Code::BlockersInvalid);
+}
