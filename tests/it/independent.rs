@@ -299,3 +299,36 @@ fn forty_lines_of_python_reach_the_same_root_and_find_a_changed_history() {
     stage.point("server.git", &ids[ENTRIES - 1]);
     chain("server.git").exits(1).says("entry 2: Fix7-Prev");
 }
+
+/// Validates documents against the schemas with their names.
+const SCHEMAS: &str = r#"
+import json, sys
+from jsonschema import Draft202012Validator
+
+schemas, packet = sys.argv[1:3]
+for name in sys.argv[3:]:
+    schema = json.load(open(schemas + "/" + name + ".schema.json"))
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.load(open(packet + "/" + name + ".json")))
+"#;
+
+#[test]
+fn jsonschema_accepts_every_document_and_refuses_an_unknown_field() {
+    let stage = Stage::new();
+    let statement = stage.git("server.git", &["show", &format!("{REF}~1:statement.json")]).ok().stdout;
+    stage.scratch.write("packet/statement.json", statement);
+    let schemas = format!("{}/ledger/schemas", env!("CARGO_MANIFEST_DIR"));
+    let listing = stage.scratch.listing("packet");
+    let json = listing.iter().filter(|(name, _)| !name.starts_with("plan/"));
+    let names: Vec<&str> = json.filter_map(|(name, _)| name.strip_suffix(".json")).collect();
+    assert_eq!(names.len(), 11, "{names:?}");
+    python(&stage, SCHEMAS, &[&[schemas.as_str(), "packet"][..], &names].concat()).ok();
+    for name in names {
+        let path = stage.scratch.path(&format!("packet/{name}.json"));
+        let mut document: Value =
+            serde_json::from_slice(&std::fs::read(&path).expect("there")).expect("JSON");
+        document["unheard_of"] = true.into();
+        stage.scratch.write(&format!("bad/{name}.json"), document.to_string());
+        python(&stage, SCHEMAS, &[&schemas, "bad", name]).exits(1).says("ValidationError");
+    }
+}

@@ -29,5 +29,7 @@ mod independent;
 mod forge;
 mod stock_git;
 mod server;
+mod damage;
+mod race;
 mod vectors;
 mod stock_signatures;
