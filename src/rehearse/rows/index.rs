@@ -16,7 +16,7 @@ impl PageScan<'_, '_> {
         depth: usize,
         task: &mut Task<'_>,
     ) -> Result<Walk, Unsure> {
-        let at = self.fetch(number, 1)?;
+        let at = self.fetch(number, depth, 1)?;
         let size = self.pages.page_size;
         let kind = self.run.1[at];
         if kind == INDEX_LEAF {

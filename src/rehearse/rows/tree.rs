@@ -13,7 +13,7 @@ use rusqlite::types::ValueRef;
 
 use super::frame::{self, ChunkStream, RowKey};
 use super::layout::{Field, Key, Select, Table};
-use super::pages::{Cells, Pages, TABLE_INNER, TABLE_LEAF, four};
+use super::pages::{Cells, INDEX_LEAF, Pages, TABLE_INNER, TABLE_LEAF, four};
 use super::record::{Serial, Unsure, varint};
 use crate::digest::Digest;
 
@@ -110,7 +110,7 @@ impl<'p, 't> PageScan<'p, 't> {
     }
 
     /// Brings a page in, and with it the pages behind it, up to `run` in all. Gives its place.
-    pub(super) fn fetch(&mut self, number: u32, run: usize) -> Result<usize, Unsure> {
+    pub(super) fn fetch(&mut self, number: u32, depth: usize, run: usize) -> Result<usize, Unsure> {
         self.visited += 1;
         if self.visited > u64::from(self.pages.count) {
             return Err(Unsure::Leave);
@@ -121,7 +121,13 @@ impl<'p, 't> PageScan<'p, 't> {
             self.pages.read(number, run, &mut self.run.1)?;
             self.run.0 = number;
         }
-        Ok((number - self.run.0) as usize * size)
+        let at = (number - self.run.0) as usize * size;
+        // Only a root may be without cells, and then it is a leaf.
+        let (kind, cells) = (self.run.1[at], &self.run.1[at + 3..at + 5]);
+        if cells == [0, 0] && (depth > 0 || !matches!(kind, TABLE_LEAF | INDEX_LEAF)) {
+            return Err(Unsure::Leave);
+        }
+        Ok(at)
     }
 
     /// Whether a page is among those read last.
@@ -137,7 +143,7 @@ impl<'p, 't> PageScan<'p, 't> {
         run: usize,
         task: &mut Task<'_>,
     ) -> Result<Walk, Unsure> {
-        let at = self.fetch(number, run)?;
+        let at = self.fetch(number, depth, run)?;
         let size = self.pages.page_size;
         match self.run.1[at] {
             TABLE_LEAF => {
