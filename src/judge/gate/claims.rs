@@ -118,6 +118,7 @@ impl Finder {
         let automaton = (!patterns.is_empty()).then(|| {
             AhoCorasick::builder()
                 .match_kind(MatchKind::Standard)
+                .prefilter(false) // letters begin an atom everywhere: it would only be asked in vain
                 .kind(Some(AhoCorasickKind::DFA))
                 .build(&patterns)
                 .expect("the floor bounds the lists far below the automaton's limits")
