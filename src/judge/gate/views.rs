@@ -193,10 +193,10 @@ impl<'a> Walk<'a> {
 
     /// Every view that decoding text makes.
     fn decoded(&mut self, text: &[u8]) {
-        if self.manner.thorough {
-            if let Some(structure) = self.words.read(text) {
-                self.structure(structure);
-            }
+        if self.manner.thorough
+            && let Some(structure) = self.words.read(text)
+        {
+            self.structure(structure);
         }
         if let Some(plain) = decode::unescape(text) {
             self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));
