@@ -8,10 +8,21 @@ use crate::policy::Policy;
 use crate::verdict::Verdict;
 
 /// Verbs that ask for a rehearsal.
-const ASKING: [&str; 2] = ["rehearse", "rerun"];
+const ASKING: [&str; 4] = ["rehearse", "rerun", "survey", "demo"];
 /// Options whose values name files, ledgers and numbers: they ask for nothing. The source is judged by its own rule.
-const NAMING: [&str; 9] =
-    ["--source", "--plan", "--out", "--packet", "--policy", "--repo", "--ledger", "--isolation", "--threads"];
+const NAMING: [&str; 11] = [
+    "--source",
+    "--plan",
+    "--out",
+    "--packet",
+    "--policy",
+    "--repo",
+    "--ledger",
+    "--isolation",
+    "--threads",
+    "--migrations",
+    "--dir",
+];
 
 /// What speaks against the arguments of this call, the program's name left out.
 pub(super) fn judge(arguments: &[String], environment: Vec<(String, String)>) -> Verdict {
@@ -51,12 +62,16 @@ mod tests {
             ("--json rehearse --real-run --source a.db", Code::RealRunForbidden),
             ("rehearse QT001/apply", Code::ApplyForbidden),
             ("rerun --CutOver", Code::CutoverForbidden),
+            ("survey --migrations a --real-run", Code::RealRunForbidden),
+            ("demo --dir a --go-live", Code::CutoverForbidden),
             ("rehearse --source=a.db [deploy]", Code::CiDeployForbidden),
         ] {
             assert!(judged(line).has(code), "{line}");
         }
         for line in [
             "rehearse --source deploy/a.db --plan=plans/cutover --out apply",
+            "survey --migrations db/apply",
+            "demo --dir cutover",
             "verify --cutover",
             "rehearse",
             "",

@@ -63,7 +63,7 @@ pub fn judge(policy: &Policy, request: &Request) -> Verdict {
         verdict.merge(text_verdict(&words, &format!("argument {}", n + 1), argument));
     }
     for (name, value) in &request.environment {
-        verdict.merge(variable_verdict(&words, name, value));
+        verdict.merge(variable_verdict(policy, &words, name, value));
     }
     verdict.merge(plan_verdict(policy, &request.plan));
     verdict
@@ -113,17 +113,15 @@ fn text_verdict(wanted: &[Wanted<'_>], object: &str, text: &str) -> Verdict {
 }
 
 /// Any name that asks for a surface; a value only where the variable is this program's.
-fn variable_verdict(wanted: &[Wanted<'_>], name: &str, value: &str) -> Verdict {
+fn variable_verdict(policy: &Policy, wanted: &[Wanted<'_>], name: &str, value: &str) -> Verdict {
     let object = format!("environment {}", shown(name));
     let own = name.to_ascii_uppercase().starts_with("FIX7_");
     let squashed = squash(name);
     // Names of others hold such words for their own reasons (DEPLOY_KEY in a CI job): only the bare word asks.
     let mut verdict = Verdict::default();
     for Wanted { surface, words } in wanted {
-        let asks = words.iter().any(|Word { joined, .. }| {
-            let rest = squashed.strip_prefix("fix7").unwrap_or(&squashed);
-            rest == joined && (own || joined.len() > "secret".len())
-        });
+        let bare = squashed.strip_prefix("fix7").unwrap_or(&squashed);
+        let asks = words.iter().any(|Word { joined, .. }| bare == joined);
         if asks {
             verdict.push(Reason::new(surface.reason, &object).found(format_args!("asks for {}", surface.id)));
         }
@@ -131,6 +129,13 @@ fn variable_verdict(wanted: &[Wanted<'_>], name: &str, value: &str) -> Verdict {
     let path = value.contains(['/', '\\']) && !squash(value).starts_with("qt001");
     if own && !path {
         verdict.merge(text_verdict(wanted, &object, value));
+    } else if own && let Some(kind) = secret::in_argument(value) {
+        verdict.push(Reason::new(Code::SecretsForbidden, object).found(kind));
+    } else if own
+        && value.contains("://")
+        && let Some(rule) = policy.names_production(value)
+    {
+        verdict.push(Reason::new(Code::ProductionTarget, object).found(rule));
     }
     verdict
 }
@@ -307,6 +312,11 @@ mod tests {
         };
         only(&with("REAL_RUN", "1"), Code::RealRunForbidden);
         only(&with("Cutover", "x"), Code::CutoverForbidden);
+        only(&with("QT001", "1"), Code::ApplyForbidden);
+        only(&with("DEPLOY", "1"), Code::CiDeployForbidden);
+        only(&with("SECRET", "1"), Code::SecretsForbidden);
+        only(&with("FIX7_DSN", &format!("postgres://u:{}@h/d", "pw9")), Code::SecretsForbidden);
+        only(&with("FIX7_DSN", "postgres://u@db-prod/d"), Code::ProductionTarget);
         only(&with("FIX7_MODE", "real-run"), Code::RealRunForbidden);
         only(&with("FIX7_REAL_RUN", "0"), Code::RealRunForbidden);
         only(&with("FIX7_STEP", "QT001/apply"), Code::ApplyForbidden);

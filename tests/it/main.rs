@@ -16,6 +16,7 @@ mod ledger;
 mod ledger_hostile;
 mod packet;
 mod rehearse;
+mod requirements;
 mod schemas;
 mod rehearse_verb;
 mod survey;
