@@ -137,18 +137,33 @@ impl Ui {
             Err(failure) => (String::new(), failure.facts, failure.verdict, None),
         };
         let exit = exit.unwrap_or(verdict.exit_code());
-        // A closed pipe downstream is the reader's business, not an error of ours.
-        if self.json {
-            let document = envelope(verb, facts, &verdict, exit);
-            let _ = writeln!(anstream::stdout(), "{document}");
-        } else {
-            if !text.is_empty() {
-                let _ = writeln!(anstream::stdout(), "{text}");
-            }
+        let printed = match self.json {
+            true => print(&envelope(verb, facts, &verdict, exit)),
+            false if text.is_empty() => Ok(()),
+            false => print(&text),
+        };
+        if !self.json {
             let _ = write!(anstream::stderr(), "{}", explained(&verdict));
         }
-        ExitCode::from(exit)
+        match printed {
+            // An answer that nobody could read is none.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                let _ = writeln!(
+                    anstream::stderr(),
+                    "error: UNREADABLE: the answer could not be written: {error}"
+                );
+                ExitCode::from(exit.max(Code::Unreadable.class().exit_code()))
+            }
+            // A closed pipe downstream is the reader's business, not an error of ours.
+            _ => ExitCode::from(exit),
+        }
     }
+}
+
+/// A result, on stdout, to the last byte.
+fn print(text: &dyn Display) -> std::io::Result<()> {
+    let mut out = anstream::stdout();
+    writeln!(out, "{text}").and_then(|()| out.flush())
 }
 
 /// The JSON form: `schema`, `ok`, `exit` and `reasons` are always there.

@@ -104,7 +104,13 @@ pub(super) fn send(
             "note: another writer was first; placing the entry behind theirs ({attempt} of {ATTEMPTS})"
         ));
         pause(attempt)?;
-        sent.repositioned = reposition(repo, ledger, lock, remote, signer, &tip)?;
+        sent.repositioned = reposition(repo, ledger, lock, remote, signer, &tip).inspect_err(|_| {
+            let outbox = repo.notes_dir().join("outbox");
+            if outbox.read_dir().is_ok_and(|mut kept| kept.next().is_some()) {
+                let how = "`fix7-ledger record --packet DIR/packet` records a packet from there";
+                ui.say(format!("note: what was not placed again is kept in {}; {how}", outbox.display()));
+            }
+        })?;
     }
     let found =
         format!("lost {ATTEMPTS} races; the entry stands in this clone: run `fix7-ledger push` again");

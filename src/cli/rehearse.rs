@@ -87,13 +87,20 @@ pub(super) enum Isolation {
 
 pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     packet_directory::vacant(&args.out)?;
-    let source = args.source.to_string_lossy().into_owned();
+    packet_directory::vacant(&run_file(&args.out))?;
     let plan = plan_in(&args.plan)?;
-    let (rehearsal, policy) = rehearse(&source, plan, &args.settings, ui)?;
+    let (rehearsal, policy) = rehearse(&args.source, plan, &args.settings, ui)?;
     let files = packet(&rehearsal, &policy)?;
+    let verdict = judge::judge(&policy, None, None, &files);
+    // Evidence of a rollback that failed is worth keeping; a claim or a secret is not written anywhere.
+    let unwritable = [Code::ClaimFound, Code::Undecidable, Code::SecretsForbidden];
+    let found = verdict.reasons().iter().filter(|reason| unwritable.contains(&reason.code));
+    let found: Verdict = found.cloned().collect();
+    if !found.accepted() {
+        return Err(found.into());
+    }
     packet_directory::write(&args.out, &files)?;
     write_run(&args.out, &rehearsal.run)?;
-    let verdict = judge::judge(&policy, None, None, &files);
     let tree = files.get(MANIFEST).map(manifest::tree_digest);
     let mut text = summary(&rehearsal);
     text.push_str(&format!(
@@ -124,7 +131,7 @@ fn plan_in(directory: &Path) -> Result<Plan, Failure> {
 
 /// Rehearses under the policy that the settings name. What is asked for is judged before anything is opened.
 pub(super) fn rehearse(
-    source: &str,
+    source: &Path,
     plan: Plan,
     settings: &Settings,
     ui: &Ui,
@@ -144,7 +151,7 @@ pub(super) fn rehearse(
     let minimum = Level::try_from(minimum)
         .map_err(|e| Failure::because(Code::IsolationUnavailable, "the policy's isolation minimum", e))?;
     let request = Request {
-        source: PathBuf::from(source),
+        source: source.to_owned(),
         plan,
         policy: policy.digest(),
         executable: surroundings::executable()?,
@@ -181,14 +188,23 @@ pub(super) fn packet(rehearsal: &Rehearsal, policy: &Policy) -> Result<Files, Fa
 }
 
 /// The source's name as given and with its links resolved: both are looked at for production.
-fn names(source: &str) -> Vec<String> {
+fn names(source: &Path) -> Vec<String> {
+    let shown = source.to_string_lossy().into_owned();
     let resolved = std::fs::canonicalize(source).ok().map(|path| path.to_string_lossy().into_owned());
-    std::iter::once(source.to_owned()).chain(resolved.filter(|path| path != source)).collect()
+    let resolved = resolved.filter(|path| *path != shown);
+    std::iter::once(shown).chain(resolved).collect()
+}
+
+/// Where the volatile facts go.
+fn run_file(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".run.json");
+    PathBuf::from(name)
 }
 
 /// The volatile facts go beside the packet, where `record` finds them.
 fn write_run(out: &Path, facts: &BTreeMap<String, Value>) -> Result<(), Failure> {
-    let path = PathBuf::from(format!("{}.run.json", out.display()));
+    let path = run_file(out);
     let bytes = canon::to_vec(facts).map_err(|e| Failure::because(Code::Malformed, path.display(), e))?;
     std::fs::write(&path, bytes).map_err(|e| Failure::because(Code::Unreadable, path.display(), e))
 }

@@ -39,8 +39,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     }
     let facts = judge::facts(&given)?;
     let settings = args.settings.at(facts.lock.isolation.level);
-    let source = args.source.to_string_lossy().into_owned();
-    let (rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, ui)?;
+    let (rehearsal, policy) = rehearse::rehearse(&args.source, facts.plan, &settings, ui)?;
     let again = rehearse::packet(&rehearsal, &policy)?;
     if let Some(out) = &args.out {
         packet_directory::write(out, &again)?;

@@ -58,6 +58,40 @@ fn rehearse_refuses_bad_input() {
 }
 
 #[test]
+fn a_packet_that_would_claim_something_is_not_written() {
+    let s = ground();
+    let out = ["rehearse", "--source", "a.db", "--plan", "plan", "--out", "out"];
+    let title = |text: &str| {
+        let plan = std::fs::read_to_string(s.path("plan/plan.toml")).expect("the plan");
+        let lines = plan
+            .lines()
+            .map(|l| if l.starts_with("title = ") { format!("title = \"{text}\"") } else { l.to_owned() });
+        s.write("plan/plan.toml", lines.collect::<Vec<_>>().join("\n"));
+    };
+    title("REAL_RUN PASS");
+    refused(&s, &out, 4, "CLAIM_FOUND");
+    assert!(!s.path("out").exists() && !s.path("out.run.json").exists());
+    title("A plain title");
+    s.run(&out).ok();
+    std::fs::remove_dir_all(s.path("out")).expect("removed");
+    // The facts of the first run are still there, and are not written over.
+    refused(&s, &out, 4, "ALREADY_EXISTS");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let s = ground();
+    let to = |path: &str| {
+        let full = std::fs::OpenOptions::new().write(true).open(path).expect("a device");
+        let mut command = s.binary(&["status", "--repo", "repo", "--json"]);
+        command.stdout(full).status().expect("it starts").code()
+    };
+    assert_eq!(to("/dev/full"), Some(3));
+    assert_eq!(to("/dev/null"), Some(0));
+}
+
+#[test]
 fn record_refuses_bad_input() {
     let s = ground();
     let with = |packet: &'static str, key: &'static str| {
