@@ -20,6 +20,7 @@ pub(super) const RANGE_ROWS: u64 = 1 << 15;
 pub(super) const RANGE_CHUNKS: usize = 1 << 14;
 /// Most chunks that may wait for an earlier range (4 MiB): stops a slow range from filling the memory.
 const WAITING_CHUNKS: usize = 1 << 17;
+
 /// A range of rowids of one table: `first` is the lowest of its chunk, `last` the highest of its own.
 #[derive(Clone, Copy)]
 pub(super) struct Range {

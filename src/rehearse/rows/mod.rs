@@ -179,7 +179,9 @@ fn in_order(c: &Connection) -> Result<RowDigest, RowsError> {
 
 /// Digests a database file that nobody writes to, on `threads` threads with a read-only connection each.
 ///
-/// A write-ahead log beside the file is read as SQLite reads it. `progress` is called from all threads.
+/// A write-ahead log beside the file is read as SQLite reads it; without one, rows come from the pages. Closing a
+/// file drops the locks that the process holds on it, so no other connection of the process may rely on one
+/// meanwhile. `progress` is called from all threads.
 ///
 /// # Errors
 /// See [`RowsError`].
