@@ -32,6 +32,12 @@ fn refused(stage: &Stage, arguments: &[&str], code: &str) {
     assert_eq!(refs(stage), before, "{arguments:?}");
 }
 
+/// The moment of the test: an entry's time may not lie behind the last one, nor far ahead of the server's clock.
+fn now() -> fix7_ledger::time::Timestamp {
+    let elapsed = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock after 1970");
+    fix7_ledger::time::Timestamp::from_unix_seconds(elapsed.as_secs() as i64).expect("within the years")
+}
+
 #[test]
 fn ordinary_branches_tags_and_notes_pass() {
     let stage = stage();
@@ -55,7 +61,7 @@ fn a_ledger_is_neither_deleted_nor_rewritten() {
         refused(&stage, &["--force", &format!("{ledger}{older}:{REF}")], "LEDGER_REWRITTEN");
     }
     // Another entry in the place of the last: as good as that one, but it came second.
-    let at = time("2031-06-01T00:00:00Z");
+    let at = now();
     stage.point("work", &format!("{ledger}~1"));
     let other = stage.store("work", &stage.grant_by("work", "olga", at));
     refused(&stage, &["--force", &format!("{other}:{REF}")], "LEDGER_REWRITTEN");
@@ -69,7 +75,7 @@ fn a_ledger_is_neither_deleted_nor_rewritten() {
 fn an_entry_that_is_not_one_is_refused_with_everything_beside_it() {
     let stage = stage();
     let good = stage.tip("work");
-    let grant = stage.grant_by("work", "olga", time("2031-06-01T00:00:00Z"));
+    let grant = stage.grant_by("work", "olga", now());
     let (payload, _) = apart(&grant);
     let payload = String::from_utf8(payload).expect("ASCII");
     let end = "-----END SSH SIGNATURE-----\n";
@@ -83,8 +89,8 @@ fn an_entry_that_is_not_one_is_refused_with_everything_beside_it() {
         (stage.signed("olga", merge.as_bytes()), "CHAIN_BROKEN"),
         (unsigned.into_bytes(), "ENTRY_MALFORMED"),
         (stage.signed("mallory", payload.as_bytes()), "ENTRY_MALFORMED"),
-        (stage.grant_by("work", "mallory", time("2031-06-01T00:00:00Z")), "KEY_UNKNOWN"),
-        (stage.grant_by("work", "anna", time("2031-06-01T00:00:00Z")), "ROLE_MISSING"),
+        (stage.grant_by("work", "mallory", now()), "KEY_UNKNOWN"),
+        (stage.grant_by("work", "anna", now()), "ROLE_MISSING"),
         (backwards, "CHAIN_BROKEN"),
     ] {
         let id = stage.store("work", &commit);
@@ -99,7 +105,7 @@ fn an_entry_that_is_not_one_is_refused_with_everything_beside_it() {
 #[test]
 fn entries_stand_nowhere_else() {
     let stage = stage();
-    let entry = stage.store("work", &stage.grant_by("work", "olga", time("2031-06-01T00:00:00Z")));
+    let entry = stage.store("work", &stage.grant_by("work", "olga", now()));
     for place in
         ["refs/heads/copy", "refs/custom/ledger", "refs/tags/entry", "refs/notes/entries", "refs/stash"]
     {
