@@ -50,7 +50,7 @@ const TOKENS: &[TokenForm] = &[
     ("an API key", "sk-ant-", 20, WORD),
     ("an API key", "sk-proj-", 20, WORD),
     ("an npm token", "npm_", 30, WORD),
-    ("a crates.io token", "cio", 32, WORD),
+    ("a package registry token", "cio", 32, WORD),
     ("an age secret key", "AGE-SECRET-KEY-1", 20, UPPER),
     ("a signed token", "eyJhbGciOi", 20, |b| WORD(b) || b == b'.'),
 ];
