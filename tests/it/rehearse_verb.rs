@@ -12,6 +12,7 @@ fn rehearse(scratch: &Scratch, up: &str, down: Option<&str>, settings: &[(&str, 
     }
     for left in ["plan", "packet"] {
         let _ = std::fs::remove_dir_all(scratch.path(left));
+        let _ = std::fs::remove_file(scratch.path(&format!("{left}.run.json")));
     }
     scratch.run(&["plan", "new", "plan"]).ok();
     scratch.write("plan/up.sql", up);
