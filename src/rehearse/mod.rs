@@ -19,6 +19,7 @@ pub mod error;
 pub mod isolation;
 pub mod legs;
 pub mod plan;
+pub mod postgres;
 pub mod room;
 pub mod rows;
 pub mod run;
