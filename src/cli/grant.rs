@@ -142,8 +142,7 @@ fn operator(state: &State, text: &str) -> Result<Fingerprint, Failure> {
 
 fn list(place: &Place) -> Result<Answer, Failure> {
     let (state, _) = replay::trusted(place)?;
-    let mut grants: Vec<_> = state.grants().collect();
-    grants.sort_by_key(|(_, record)| record.seq);
+    let grants = state.grants().map_err(Reason::from)?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["ENTRY", "GRANT", "OPERATOR", "SCOPE", "USED BY"]);
     let mut facts = Vec::new();

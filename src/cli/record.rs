@@ -145,7 +145,7 @@ fn claim(
 /// The rehearsal with this number, leaf or name, and the grant that it consumed.
 fn rehearsal(state: &State, wanted: &str) -> Result<(Digest, Digest), Failure> {
     let number = wanted.trim_start_matches('#').parse::<u64>().ok();
-    let found = state.rehearsals().find(|(leaf, record)| {
+    let found = state.rehearsals().map_err(Reason::from)?.into_iter().find(|(leaf, record)| {
         Some(record.seq) == number || leaf.to_string() == wanted || record.run_id.as_str() == wanted
     });
     let (leaf, record) = found.ok_or_else(|| {
@@ -155,7 +155,7 @@ fn rehearsal(state: &State, wanted: &str) -> Result<(Digest, Digest), Failure> {
             "the ledger has no such rehearsal",
         )
     })?;
-    Ok((*leaf, record.grant))
+    Ok((leaf, record.grant))
 }
 
 /// The grant that was asked for, or the oldest that this operator may use for this packet.
@@ -165,41 +165,41 @@ fn grant(
     facts: &PacketFacts,
     operator: &Fingerprint,
 ) -> Result<Digest, Failure> {
-    let mut grants: Vec<_> = state.grants().collect();
-    grants.sort_by_key(|(_, record)| record.seq);
     if let Some(wanted) = wanted {
-        let found = grants
-            .iter()
-            .find(|(leaf, record)| leaf.to_string() == wanted || record.grant.id.as_str() == wanted);
-        let (leaf, _) = found.ok_or_else(|| {
-            Failure::because(
-                Code::GrantMissing,
-                format!("grant `{}`", wanted.escape_default()),
-                "the ledger has no such grant",
-            )
-        })?;
-        let verdict = state.usable_grant(leaf, operator, facts);
-        return if verdict.accepted() { Ok(**leaf) } else { Err(verdict.into()) };
+        let leaf = named_grant(state, wanted)?;
+        let verdict = state.usable_grant(&leaf, operator, facts);
+        return if verdict.accepted() { Ok(leaf) } else { Err(verdict.into()) };
     }
     let mut own = Verdict::default();
-    for (leaf, record) in grants {
-        let verdict = state.usable_grant(leaf, operator, facts);
+    for (leaf, _) in state.open_grants(operator).map_err(Reason::from)? {
+        let verdict = state.usable_grant(&leaf, operator, facts);
         if verdict.accepted() {
-            return Ok(*leaf);
+            return Ok(leaf);
         }
-        if record.grant.operator == *operator {
-            own = verdict;
-        }
+        own = verdict;
     }
     // The newest grant for this operator says best what is wrong.
     match own.accepted() {
         true => Err(Failure::because(
             Code::GrantMissing,
             format!("key {operator}"),
-            "no grant names this operator",
+            "no unused grant names this operator",
         )),
         false => Err(own.into()),
     }
+}
+
+/// The grant with this name or leaf.
+fn named_grant(state: &State, wanted: &str) -> Result<Digest, Failure> {
+    if let Ok(leaf) = wanted.parse::<Digest>() {
+        return Ok(leaf);
+    }
+    let mut grants = state.grants().map_err(Reason::from)?.into_iter();
+    let found = grants.find(|(_, record)| record.grant.id.as_str() == wanted);
+    found.map(|(leaf, _)| leaf).ok_or_else(|| {
+        let object = format!("grant `{}`", wanted.escape_default());
+        Failure::because(Code::GrantMissing, object, "the ledger has no such grant")
+    })
 }
 
 fn run_facts(args: &Args) -> Result<Run, Failure> {

@@ -18,7 +18,7 @@ use crate::judge::{self, Judge};
 use crate::ledger::{LedgerRef, Oid, Reader, Repository, parse_oid};
 use crate::packet::Files;
 use crate::policy::Policy;
-use crate::state::{PacketFacts, State};
+use crate::state::{Added, PacketFacts, Records, State, Summary};
 use crate::statement::{PACKET_DIR, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 use crate::verify::{EntryFiles, Options, Packets, Step, Verifier};
@@ -33,7 +33,8 @@ const MAX_NOTE_BYTES: u64 = 256 << 20;
 #[serde(deny_unknown_fields)]
 struct Note {
     commit: String,
-    state: State,
+    summary: Summary,
+    records: Added,
 }
 
 /// The state at the ledger's tip. Every entry that was not verified here before is verified now.
@@ -199,7 +200,8 @@ pub(super) fn remember(
     state: &State,
     tip: Oid,
 ) -> Result<(), Failure> {
-    let note = Note { commit: tip.to_string(), state: state.clone() };
+    let records = state.records().added().clone();
+    let note = Note { commit: tip.to_string(), summary: state.summary().clone(), records };
     let path = note_path(repo, ledger);
     let failed = |e: std::io::Error| Failure::because(Code::Unreadable, path.display(), e);
     let bytes = serde_json::to_vec(&note).map_err(|e| failed(e.into()))?;
@@ -226,5 +228,6 @@ fn recalled(repo: &Repository, ledger: &LedgerRef) -> Option<(State, Option<Oid>
     let _ = &facts;
     let note: Note = serde_json::from_slice(&surroundings::read(&path, MAX_NOTE_BYTES).ok()?).ok()?;
     let tip = parse_oid(note.commit.as_bytes())?;
-    note.state.is_consistent().then_some((note.state, Some(tip)))
+    let state = State::resume(note.summary, Records::of(note.records));
+    state.summary().is_consistent().then_some((state, Some(tip)))
 }

@@ -44,13 +44,11 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
             roles.join("+")
         ));
     }
-    let open = state.grants().filter(|(_, g)| g.spent_by.is_none()).count();
-    text.push_str(&format!("grants       {open} open, {} used\n", state.grants().count() - open));
-    let reruns: usize = state.rehearsals().map(|(_, r)| r.independent_reruns()).sum();
-    text.push_str(&format!(
-        "rehearsals   {}, repeated by others {reruns} times\n",
-        state.rehearsals().count()
-    ));
+    let counts = state.counts();
+    let open = counts.grants - counts.spent_grants;
+    text.push_str(&format!("grants       {open} open, {} used\n", counts.spent_grants));
+    let reruns = counts.independent_reruns;
+    text.push_str(&format!("rehearsals   {}, repeated by others {reruns} times\n", counts.rehearsals));
     let blockers: Vec<&str> = state.open_blockers().iter().map(String::as_str).collect();
     text.push_str(&format!(
         "blockers     {} open{}{}",
@@ -69,7 +67,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .with("commit", tip.to_string())
         .with("policy", state.policy().map(|p| p.digest()))
         .with("open_grants", open)
-        .with("rehearsals", state.rehearsals().count())
+        .with("rehearsals", counts.rehearsals)
         .with("independent_reruns", reruns)
         .with("open_blockers", blockers))
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeyRecord, PacketFacts, State};
-use crate::digest::Digest;
+use super::fold::{name_of, registered};
+use super::{Index, KeyRecord, Once, PacketFacts, Records, State, Summary};
 use crate::dsse;
 use crate::entry::VerifiedEntry;
 use crate::keys::{Fingerprint, is_sample};
@@ -60,7 +60,7 @@ impl State {
         let mut verdict = Verdict::default();
         if let Err(reason) = self.current(key, &format!("key {key}")) {
             verdict.push(reason);
-        } else if let Some(record) = self.keys.get(key) {
+        } else if let Some(record) = self.summary.keys.get(key) {
             verdict.require(record.roles.contains(&role), || missing(record, role, &format!("key {key}")));
         }
         verdict
@@ -84,7 +84,7 @@ impl State {
         verdict.require(leaf.root == root, || {
             Reason::new(Code::RootMismatch, object("Fix7-Root")).values(root, leaf.root)
         });
-        let ledger = self.ledger.as_ref().map_or(leaf.statement, |ledger| ledger.id);
+        let ledger = self.summary.ledger.as_ref().map_or(leaf.statement, |ledger| ledger.id);
         verdict.require(leaf.ledger == ledger, || {
             Reason::new(Code::WrongLedger, object("Fix7-Ledger")).values(ledger, leaf.ledger)
         });
@@ -109,10 +109,8 @@ impl State {
         let state = match verified.statement().claim() {
             Claim::Genesis(genesis) => {
                 self.sample_keys(genesis, &object, verdict);
-                begun = State {
-                    keys: genesis.keys.iter().map(|key| super::registered(key, leaf.seq)).collect(),
-                    ..State::default()
-                };
+                let keys = genesis.keys.iter().map(|key| registered(key, leaf.seq)).collect();
+                begun = State::resume(Summary { keys, ..Summary::default() }, Records::default());
                 &begun
             }
             _ => self,
@@ -150,7 +148,8 @@ impl State {
 
     /// The key's record, where it is known and counts at the next position.
     fn current(&self, key: &Fingerprint, object: &str) -> Result<&KeyRecord, Reason> {
-        let record = self.keys.get(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
+        let record =
+            self.summary.keys.get(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
         let (seq, end) = (self.next_seq(), record.last_valid_seq.unwrap_or(u64::MAX));
         match (record.from_seq..=end).contains(&seq) {
             true => Ok(record),
@@ -171,9 +170,9 @@ impl State {
         let owners: BTreeSet<Fingerprint> = verified
             .signatures()
             .signers()
-            .filter(|key| self.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner)))
+            .filter(|key| self.summary.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner)))
             .collect();
-        let needed = self.ledger.as_ref().map_or(1, |ledger| ledger.owner_threshold) as usize;
+        let needed = self.summary.ledger.as_ref().map_or(1, |ledger| ledger.owner_threshold) as usize;
         verdict.require(owners.len() >= needed, || {
             Reason::new(Code::RoleMissing, format_args!("{object}: owners"))
                 .values(format_args!("{needed} distinct owners"), owners.len())
@@ -194,21 +193,20 @@ impl State {
     fn replayed(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
         let (statement, seq) = (verified.statement(), verified.entry().leaf().seq);
         let (nonce, label) = (statement.nonce(), statement.claim().label());
-        verdict.require(!self.nonces.contains(&nonce), || {
-            Reason::new(Code::Replayed, format_args!("entry {seq}: nonce")).found(nonce)
+        let object = |what: &str| format!("entry {seq}: {what}");
+        self.unused(Once::nonce(nonce), verdict, || {
+            Reason::new(Code::Replayed, object("nonce")).found(nonce)
         });
-        let used = match statement.kind() {
-            Kind::Genesis => false,
-            Kind::Grant => self.grant_ids.contains(label),
-            Kind::Rehearsal | Kind::Rerun => self.run_ids.contains(label),
-        };
-        verdict
-            .require(!used, || Reason::new(Code::Replayed, format_args!("entry {seq}: name")).found(label));
+        if let Some(name) = name_of(statement.claim()) {
+            self.unused(name, verdict, || Reason::new(Code::Replayed, object("name")).found(label));
+        }
     }
 
-    /// Whether a leaf is one of this ledger's grants, spent or not.
-    pub fn grant(&self, leaf: &Digest) -> Option<&super::GrantRecord> {
-        self.grants.get(leaf)
+    fn unused(&self, once: Once, verdict: &mut Verdict, reason: impl FnOnce() -> Reason) {
+        match self.records.used(&once) {
+            Ok(used) => verdict.require(!used, reason),
+            Err(error) => verdict.push(error.into()),
+        }
     }
 }
 

@@ -14,9 +14,10 @@ impl State {
         let mut verdict = Verdict::default();
         let seq = self.next_seq();
         let object = |what: &str| format!("entry {seq}: grant{what}");
-        let Some(record) = self.grants.get(leaf) else {
-            verdict.push(Reason::new(Code::GrantMissing, object("")).found(leaf));
-            return verdict;
+        let record = match self.grant(leaf) {
+            Ok(Some(record)) => record,
+            Ok(None) => return Reason::new(Code::GrantMissing, object("")).found(leaf).into(),
+            Err(error) => return Reason::from(error).into(),
         };
         if let Some(spent) = record.spent_by {
             verdict.push(Reason::new(Code::GrantSpent, object("")).found(format_args!("by entry {spent}")));
@@ -75,12 +76,13 @@ impl State {
     /// A rerun consumes no grant: it repeats a rehearsal that had one, and reaches its packet.
     fn repeats(&self, claim: &Rehearsal, seq: u64, verdict: &mut Verdict) {
         let of = claim.of.unwrap_or(Digest::ZERO);
-        let Some(record) = self.rehearsals.get(&of) else {
-            verdict.push(
-                Reason::new(Code::ChainBroken, format_args!("entry {seq}: of"))
-                    .values("the leaf of a rehearsal before", of),
-            );
-            return;
+        let record = match self.rehearsal(&of) {
+            Ok(Some(record)) => record,
+            Ok(None) => {
+                let reason = Reason::new(Code::ChainBroken, format_args!("entry {seq}: of"));
+                return verdict.push(reason.values("the leaf of a rehearsal before", of));
+            }
+            Err(error) => return verdict.push(error.into()),
         };
         verdict.require(record.grant == claim.grant, || {
             Reason::new(Code::GrantMismatch, format_args!("entry {seq}: grant"))
@@ -94,14 +96,14 @@ impl State {
 
     /// A map continues one of this ledger's maps (the first is free), and no open blocker vanishes from it.
     fn blockers_hold(&self, facts: &BlockerFacts, seq: u64, verdict: &mut Verdict) {
-        let known = &self.blockers.maps;
+        let known = &self.summary.blockers.maps;
         let continues = known.is_empty() || facts.previous.is_some_and(|previous| known.contains(&previous));
         verdict.require(continues, || {
             let found = facts.previous.map_or("none".to_owned(), |d| d.to_string());
             Reason::new(Code::BlockersInvalid, format_args!("entry {seq}: the previous blocker map"))
                 .values("a map of this ledger", found)
         });
-        for gone in self.blockers.open.difference(&facts.open) {
+        for gone in self.summary.blockers.open.difference(&facts.open) {
             let object = format_args!("entry {seq}: blocker {}", gone.escape_default()).to_string();
             verdict
                 .push(Reason::new(Code::BlockersInvalid, object).values("OPEN", "not among the open ones"));
@@ -110,8 +112,8 @@ impl State {
 
     /// Takes note of a judged blocker map.
     pub(super) fn note_blockers(&mut self, facts: &BlockerFacts) {
-        self.blockers.maps.extend(facts.previous);
-        self.blockers.maps.insert(facts.map);
-        self.blockers.open.extend(facts.open.iter().cloned());
+        self.summary.blockers.maps.extend(facts.previous);
+        self.summary.blockers.maps.insert(facts.map);
+        self.summary.blockers.open.extend(facts.open.iter().cloned());
     }
 }

@@ -19,41 +19,62 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::entry::{Leaf, VerifiedEntry};
+use crate::entry::Leaf;
 use crate::keys::{Fingerprint, PublicKey};
 use crate::merkle::Frontier;
 use crate::policy::Policy;
-use crate::statement::{Claim, Grant, KeyEntry, Label, Nonce, Role, Statement};
+use crate::statement::{Grant, Label, Role, Statement};
 use crate::time::Timestamp;
 
 mod admit;
 mod facts;
+mod fold;
 mod grants;
+mod records;
 mod stored_policy;
 
 pub use admit::Admission;
 pub use facts::{BlockerFacts, PacketFacts};
+pub use records::{Added, Index, IndexError, Once, Record, Records};
 
 /// What a ledger's entries amount to.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    summary: Summary,
+    records: Records,
+}
+
+/// The part of the state whose size does not grow with the ledger: what every verb reads.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct Summary {
     ledger: Option<Ledger>,
     keys: BTreeMap<Fingerprint, KeyRecord>,
-    grants: BTreeMap<Digest, GrantRecord>,
-    rehearsals: BTreeMap<Digest, RehearsalRecord>,
     #[serde(with = "stored_policy")]
     policy: Option<Policy>,
     blockers: Blockers,
-    nonces: BTreeSet<Nonce>,
-    grant_ids: BTreeSet<Label>,
-    run_ids: BTreeSet<Label>,
+    counts: Counts,
     frontier: Frontier,
     last: Option<Last>,
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Grants.
+    pub grants: u64,
+    /// Grants that a rehearsal consumed.
+    pub spent_grants: u64,
+    /// Rehearsals.
+    pub rehearsals: u64,
+    /// Reruns by others than the rehearsal's operator.
+    pub independent_reruns: u64,
 }
 
 /// The ledger's identity.
@@ -98,6 +119,13 @@ pub struct GrantRecord {
     pub spent_by: Option<u64>,
 }
 
+impl GrantRecord {
+    /// Whether a rehearsal may still consume it.
+    pub fn is_open(&self) -> bool {
+        self.spent_by.is_none()
+    }
+}
+
 /// A rehearsal, and who repeated it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,35 +167,65 @@ struct Last {
     time: Timestamp,
 }
 
+impl Summary {
+    /// Whether a stored summary can be one at all. It is no proof: a cache is only as trustworthy as its file.
+    pub fn is_consistent(&self) -> bool {
+        self.frontier.is_consistent()
+            && self.ledger.is_some() == (self.frontier.size() > 0)
+            && self.last.is_some() == self.ledger.is_some()
+            && self.policy.is_some() == self.ledger.is_some()
+    }
+}
+
 impl State {
+    /// Continues from a stored summary and the records that were stored with it.
+    pub fn resume(summary: Summary, records: Records) -> State {
+        State { summary, records }
+    }
+
+    /// The part that does not grow.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The part that does.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The same state, with everything in `base` that was in [`Records::added`].
+    pub fn over(&self, base: Arc<dyn Index>) -> State {
+        State { summary: self.summary.clone(), records: Records::over(base) }
+    }
+
     /// The ledger's identity; `None` before the genesis.
     pub fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_ref()
+        self.summary.ledger.as_ref()
     }
 
     /// The policy in force; `None` before the genesis.
     pub fn policy(&self) -> Option<&Policy> {
-        self.policy.as_ref()
+        self.summary.policy.as_ref()
     }
 
     /// The position of the next entry: the number of entries so far.
     pub fn next_seq(&self) -> u64 {
-        self.frontier.size()
+        self.summary.frontier.size()
     }
 
     /// The Merkle root over all leaves so far: the `Fix7-Root` of the next entry.
     pub fn root(&self) -> Digest {
-        self.frontier.root()
+        self.summary.frontier.root()
     }
 
     /// The last leaf hash: the `Fix7-Prev` of the next entry; zeros before the genesis.
     pub fn last_leaf(&self) -> Digest {
-        self.last.map_or(Digest::ZERO, |last| last.leaf)
+        self.summary.last.map_or(Digest::ZERO, |last| last.leaf)
     }
 
     /// The time of the last entry: the next one is not before it.
     pub fn last_time(&self) -> Option<Timestamp> {
-        self.last.map(|last| last.time)
+        self.summary.last.map(|last| last.time)
     }
 
     /// The leaf of an entry that would stand next.
@@ -196,32 +254,79 @@ impl State {
 
     /// A registered key, ended ones included.
     pub fn key(&self, fingerprint: &Fingerprint) -> Option<&KeyRecord> {
-        self.keys.get(fingerprint)
+        self.summary.keys.get(fingerprint)
     }
 
     /// Every registered key.
     pub fn keys(&self) -> impl Iterator<Item = (&Fingerprint, &KeyRecord)> {
-        self.keys.iter()
+        self.summary.keys.iter()
     }
 
-    /// Every grant, by its leaf.
-    pub fn grants(&self) -> impl Iterator<Item = (&Digest, &GrantRecord)> {
-        self.grants.iter()
+    /// How many there are of what grows.
+    pub fn counts(&self) -> Counts {
+        self.summary.counts
     }
 
-    /// Every rehearsal, by its leaf.
-    pub fn rehearsals(&self) -> impl Iterator<Item = (&Digest, &RehearsalRecord)> {
-        self.rehearsals.iter()
+    /// Whether a leaf is one of this ledger's grants, spent or not.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn grant(&self, leaf: &Digest) -> Result<Option<GrantRecord>, IndexError> {
+        match self.records.record(leaf)? {
+            Some(Record::Grant(record)) => Ok(Some(*record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The rehearsal with this leaf.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn rehearsal(&self, leaf: &Digest) -> Result<Option<RehearsalRecord>, IndexError> {
+        match self.records.record(leaf)? {
+            Some(Record::Rehearsal(record)) => Ok(Some(*record)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The grants of this operator that no rehearsal consumed, oldest first.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn open_grants(&self, operator: &Fingerprint) -> Result<Vec<(Digest, GrantRecord)>, IndexError> {
+        let mut grants = self.records.open_grants(operator)?;
+        grants.sort_by_key(|(_, record)| record.seq);
+        Ok(grants)
+    }
+
+    /// Every grant with its leaf, oldest first.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn grants(&self) -> Result<Vec<(Digest, GrantRecord)>, IndexError> {
+        let mut grants = self.records.grants()?;
+        grants.sort_by_key(|(_, record)| record.seq);
+        Ok(grants)
+    }
+
+    /// Every rehearsal with its leaf, oldest first.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn rehearsals(&self) -> Result<Vec<(Digest, RehearsalRecord)>, IndexError> {
+        let mut rehearsals = self.records.rehearsals()?;
+        rehearsals.sort_by_key(|(_, record)| record.seq);
+        Ok(rehearsals)
     }
 
     /// The digests of the blocker maps so far, each predecessor included.
     pub fn blocker_maps(&self) -> &BTreeSet<Digest> {
-        &self.blockers.maps
+        &self.summary.blockers.maps
     }
 
     /// The blockers that the last map had open.
     pub fn open_blockers(&self) -> &BTreeSet<String> {
-        &self.blockers.open
+        &self.summary.blockers.open
     }
 
     /// The `allowed_signers` file for `git log --show-signature`: the keys that may sign entries, sorted by name.
@@ -229,6 +334,7 @@ impl State {
     pub fn allowed_signers(&self) -> String {
         let signs = |role: &Role| matches!(role, Role::Owner | Role::Operator | Role::Auditor);
         let mut lines: Vec<String> = self
+            .summary
             .keys
             .values()
             .filter(|key| key.roles.iter().any(signs))
@@ -238,88 +344,9 @@ impl State {
         lines.concat()
     }
 
-    /// Whether a stored state can be one at all. It is no proof: a cache is only as trustworthy as its file.
-    pub fn is_consistent(&self) -> bool {
-        self.frontier.is_consistent()
-            && self.ledger.is_some() == (self.frontier.size() > 0)
-            && self.last.is_some() == self.ledger.is_some()
-            && self.policy.is_some() == self.ledger.is_some()
-    }
-
-    /// Admits the entry and folds it in; where there is a reason against it, nothing changes.
-    pub fn apply(&mut self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) -> Admission {
-        let admission = self.admit(verified, facts);
-        if admission.accepted() {
-            self.fold(verified, facts);
-        }
-        admission
-    }
-
-    /// Takes in an entry that was admitted.
-    pub(crate) fn fold(&mut self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) {
-        let (leaf, leaf_hash) = (verified.entry().leaf(), verified.leaf_hash());
-        let statement = verified.statement();
-        match statement.claim() {
-            Claim::Genesis(genesis) => {
-                self.ledger = Some(Ledger {
-                    id: leaf.statement,
-                    name: genesis.name.clone(),
-                    demo: genesis.demo,
-                    owner_threshold: genesis.owner_threshold,
-                });
-                self.keys = genesis.keys.iter().map(|key| registered(key, leaf.seq)).collect();
-                self.policy = verified.policy().cloned();
-            }
-            Claim::Grant(grant) => {
-                let record = GrantRecord { seq: leaf.seq, grant: grant.clone(), spent_by: None };
-                self.grants.insert(leaf_hash, record);
-                self.grant_ids.insert(grant.id.clone());
-            }
-            Claim::Rehearsal(r) => {
-                if let Some(grant) = self.grants.get_mut(&r.grant) {
-                    grant.spent_by = Some(leaf.seq);
-                }
-                let record = RehearsalRecord {
-                    seq: leaf.seq,
-                    run_id: r.run_id.clone(),
-                    operator: leaf.key,
-                    grant: r.grant,
-                    packet_tree: r.packet_tree,
-                    reruns: BTreeSet::new(),
-                };
-                self.rehearsals.insert(leaf_hash, record);
-            }
-            Claim::Rerun(r) => {
-                if let Some(record) = r.of.and_then(|of| self.rehearsals.get_mut(&of)) {
-                    record.reruns.insert(leaf.key);
-                }
-            }
-        }
-        if statement.kind().has_packet() {
-            self.run_ids.insert(statement.claim().label().clone());
-        }
-        if let Some(blockers) = facts.and_then(|f| f.blockers.as_ref()) {
-            self.note_blockers(blockers);
-        }
-        self.nonces.insert(statement.nonce());
-        self.frontier.push(leaf_hash);
-        self.last = Some(Last { leaf: leaf_hash, time: leaf.time });
-    }
-
     fn policy_digest(&self) -> Digest {
-        self.policy.as_ref().map_or(Digest::ZERO, Policy::digest)
+        self.summary.policy.as_ref().map_or(Digest::ZERO, Policy::digest)
     }
-}
-
-fn registered(key: &KeyEntry, from_seq: u64) -> (Fingerprint, KeyRecord) {
-    let record = KeyRecord {
-        name: key.name.clone(),
-        public: key.public.clone(),
-        roles: key.roles.clone(),
-        from_seq,
-        last_valid_seq: None,
-    };
-    (key.public.fingerprint(), record)
 }
 
 #[cfg(test)]

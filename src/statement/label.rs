@@ -91,6 +91,11 @@ impl Nonce {
     pub fn from_bytes(bytes: [u8; 16]) -> Nonce {
         Nonce(bytes)
     }
+
+    /// The 16 bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 impl FromStr for Nonce {

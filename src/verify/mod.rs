@@ -167,8 +167,11 @@ impl Verifier {
         // Nothing is folded in unless every step before holds as well.
         let mut holds = admission.accepted() && chain.accepted() && packet.accepted();
         if holds {
-            self.state.fold(&verified, facts.as_ref());
-            if genesis {
+            if let Err(error) = self.state.fold(&verified, facts.as_ref()) {
+                chain.push(error.into());
+                holds = false;
+            }
+            if holds && genesis {
                 packet.merge(self.judged(&verified, stored, packets));
                 holds = packet.accepted();
                 if !holds {
