@@ -73,6 +73,7 @@ pub mod merkle;
 pub mod keys;
 pub mod sshsig;
 pub mod dsse;
+pub mod tlog;
 // The domain, pure: no I/O, no clock, no environment, no randomness.
 pub mod policy;
 pub mod evidence;

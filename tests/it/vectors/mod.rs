@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod c2sp;
 mod ed25519;
 mod json;
 mod merkle;
