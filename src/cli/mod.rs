@@ -34,6 +34,7 @@ mod verify;
 mod plan;
 mod policy_choice;
 mod rehearse;
+mod report;
 mod place;
 mod surroundings;
 mod survey;
@@ -83,6 +84,8 @@ enum Verb {
     Show(show::Args),
     /// Show what the ledger amounts to. Production is on HOLD in every case.
     Status(status::Args),
+    /// Write the report: one page that shows the rehearsals and verifies itself in a browser, offline.
+    Report(report::Args),
     /// Print what other tools need to check entries without this program.
     Export(export::Args),
     /// Judge a packet, sign it and append it to the ledger.
@@ -120,6 +123,7 @@ impl Verb {
             Verb::Log(_) => "log",
             Verb::Show(_) => "show",
             Verb::Status(_) => "status",
+            Verb::Report(_) => "report",
             Verb::Export(_) => "export",
             Verb::Record(_) => "record",
             Verb::Verify(_) => "verify",
@@ -146,6 +150,7 @@ impl Verb {
             Verb::Log(args) => log::run(args, ui),
             Verb::Show(args) => show::run(args, ui),
             Verb::Status(args) => status::run(args, ui),
+            Verb::Report(args) => report::run(args, ui),
             Verb::Export(args) => export::run(args, ui),
             Verb::Record(args) => record::run(args, ui),
             Verb::Verify(args) => verify::run(args, ui),

@@ -1,6 +1,7 @@
 //! Reports: what was found, for people.
 //!
-//! Owns: the text of a verification. Must not: find anything out, print, or colour what a pipe reads.
+//! Owns: the text of a verification, the HTML report that verifies itself. Must not: find anything out, print, or
+//! colour what a pipe reads.
 //!
 //! ```text
 //! 1 object       held
@@ -10,6 +11,12 @@
 //! ```
 
 use crate::verify::{Outcome, Report};
+
+mod archive;
+mod html;
+
+pub use archive::FORMAT as ARCHIVE_FORMAT;
+pub use html::{html, script};
 
 /// A verification as text: a line a step, then what is not established whatever the outcome.
 pub fn verification(report: &Report, ledger: &str) -> String {

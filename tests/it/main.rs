@@ -3,11 +3,13 @@
 
 mod architecture;
 mod attacks;
+mod browser;
 mod corpus;
 mod gate;
 mod harness;
 mod verbs;
 mod readme;
+mod report;
 mod sample;
 mod key;
 mod hooks;

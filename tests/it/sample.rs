@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::harness::Scratch;
 
-fn shipped(name: &str) -> String {
+pub fn shipped(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger").join(name).to_string_lossy().into_owned()
 }
 
-fn fetched() -> Scratch {
+pub fn fetched() -> Scratch {
     let s = Scratch::new();
     s.git("", &["init", "-q", "--bare", "sample.git"]).ok();
     let refs = "refs/heads/*:refs/heads/*";

@@ -1,0 +1,85 @@
+//! `report`: the ledger for people who were not there.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::answer::{Answer, Failure, Ui};
+use super::place::Place;
+use super::replay;
+use crate::digest::Digest;
+use crate::report;
+use crate::verdict::{Code, Reason};
+
+/// Most entries in one report: each brings its packet, and a browser unpacks all of them at once.
+const MAX_ENTRIES: usize = 5000;
+
+/// Write one HTML page that needs nothing else: no network, no server, no program.
+///
+/// It shows the rehearsals over time, every leg, the probes, the isolation, who reproduced what and what was not
+/// established. Its button recomputes digests, Merkle root and signatures with the browser's own cryptography from the
+/// bytes in the page, against the ledger id or key that the reader pastes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// The file to write.
+    #[arg(long, short, value_name = "FILE", default_value = "fix7-report.html")]
+    out: PathBuf,
+    /// Replace the file where there is one.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
+    // Only a ledger that holds is reported: what does not hold is for `verify` to explain.
+    let (state, tip) = replay::trusted(&args.place)?;
+    let (repo, _, _) = args.place.existing()?;
+    let reader = repo.reader();
+    let chain = reader.read_chain(&tip)?;
+    if chain.len() > MAX_ENTRIES {
+        let values = (format!("at most {MAX_ENTRIES} entries"), chain.len());
+        return Err(Reason::new(Code::LimitExceeded, "report").values(values.0, values.1).into());
+    }
+    let entries = chain.iter().map(|oid| reader.read_entry(oid)).collect::<Result<Vec<_>, _>>()?;
+    let page = report::html(&entries);
+    write(&args.out, page.as_bytes(), args.force)?;
+    let (id, sha256) = (replay::ledger_id(&state)?, Digest::of(page.as_bytes()));
+    let script = Digest::of(report::script().as_bytes());
+    let text = format!(
+        "wrote {} ({} entries, {} KiB)\n  id     {id}\n  page   {sha256}\n  script {script}\nA reader pastes the id into the page; give it to them by another way than the page.",
+        args.out.display(),
+        entries.len(),
+        page.len().div_ceil(1024),
+    );
+    Ok(Answer::done(text)
+        .with("out", &args.out)
+        .with("entries", entries.len())
+        .with("bytes", page.len())
+        .with("ledger", id)
+        .with("sha256", sha256)
+        .with("script_sha256", script))
+}
+
+/// Writes a file whole or not at all; one that is there stays unless it may be replaced.
+fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::because(Code::Unreadable, path.display(), e);
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fix7-report-");
+    #[cfg(unix)]
+    {
+        // What the reader's umask leaves: a report is there to be passed on.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(parent).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.flush()).map_err(failed)?;
+    let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    match kept {
+        Ok(_) => Ok(()),
+        Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(Failure::because(Code::AlreadyExists, path.display(), "--force replaces it"))
+        }
+        Err(e) => Err(failed(e.error)),
+    }
+}
