@@ -1,4 +1,4 @@
-//! `key new | import | list`: OpenSSH ed25519 keys.
+//! `key new | import | list`: OpenSSH ed25519 keys. Which of them count in a ledger, `key_change` decides.
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::answer::{Answer, Failure, Ui};
+use super::key_change::{self, AddArgs, RetireArgs, RevokeArgs};
 use super::keyring::{self, key_failure};
 use super::surroundings;
 use crate::keys::{self, Protection, PublicKey, SecretKey};
@@ -58,6 +59,12 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Register a further key in the ledger, by the owners' decision.
+    Add(Box<AddArgs>),
+    /// End a key in order: it counts up to this decision.
+    Retire(Box<RetireArgs>),
+    /// End a stolen key at an earlier entry: what it signed since is suspect.
+    Revoke(Box<RevokeArgs>),
 }
 
 #[derive(Serialize)]
@@ -99,6 +106,9 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
             Ok(told("imported", &place, secret.public()))
         }
         Verb::List { dir } => list(&directory(dir)?, ui),
+        Verb::Add(args) => key_change::add(&args),
+        Verb::Retire(args) => key_change::retire(&args),
+        Verb::Revoke(args) => key_change::revoke(&args),
     }
 }
 

@@ -34,11 +34,12 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         reader.read(oid, crate::ledger::Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
         let entry = Entry::parse(&commit).map_err(|e| Failure::from(Reason::new(e.code(), oid).found(e)))?;
         let leaf = entry.leaf();
+        let suspect = state.suspects().contains_key(&leaf.seq);
         let (author, label) = (entry.author().as_str(), entry.label().as_str());
         let row = [
             leaf.seq.to_string(),
             leaf.time.to_string(),
-            leaf.kind.name().to_owned(),
+            format!("{}{}", leaf.kind.name(), if suspect { " SUSPECT" } else { "" }),
             escaped(label),
             escaped(author),
         ];
@@ -47,6 +48,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
             "seq": leaf.seq, "time": leaf.time, "kind": leaf.kind.name(), "name": label, "by": author,
             "key": leaf.key.to_string(), "leaf": entry.leaf_hash(), "commit": oid.to_string(),
             "statement": leaf.statement, "packet_tree": leaf.packet_tree,
+            "suspect": suspect,
         }));
     }
     let ledger = state

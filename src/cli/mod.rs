@@ -17,6 +17,13 @@ mod completions;
 mod demo;
 mod init;
 mod key;
+mod key_change;
+mod decision;
+mod proposal;
+mod policy;
+mod correct;
+mod blockers;
+mod state;
 mod keyring;
 mod export;
 mod grant;
@@ -101,8 +108,24 @@ enum Verb {
     Hook(hook::Args),
     /// Try every migration of a history up, down and up again.
     Survey(survey::Args),
-    /// Make, import and list the keys that sign.
+    /// Make, import and list the keys that sign; add, retire and revoke those that count in a ledger.
     Key(key::Args),
+    /// Show the policy in force, and tighten it.
+    Policy(policy::Args),
+    /// Add a signature to a proposal, which others wrote with `--propose`.
+    Sign(proposal::SignArgs),
+    /// Append a proposal that enough owners signed.
+    Apply(proposal::ApplyArgs),
+    /// Announce a rehearsal, so that it is missed until it is recorded.
+    Begin(correct::BeginArgs),
+    /// Say that an entry counts no more. Nothing is rewritten.
+    Void(correct::VoidArgs),
+    /// Show what stands between a rehearsal and production, and which entries still prove a leg of it.
+    Blockers(blockers::Args),
+    /// Exchange verified heads with another auditor as small signed texts.
+    State(state::Args),
+    /// Add an auditor's word about an entry, and confirm a suspect one.
+    Note(correct::NoteArgs),
     /// Say what is missing on this machine and in this clone, and how to mend it.
     Doctor(doctor::Args),
     /// Print a completion script for a shell.
@@ -132,6 +155,14 @@ impl Verb {
             Verb::Hook(_) => "hook",
             Verb::Survey(_) => "survey",
             Verb::Key(_) => "key",
+            Verb::Policy(_) => "policy",
+            Verb::Sign(_) => "sign",
+            Verb::Apply(_) => "apply",
+            Verb::Begin(_) => "begin",
+            Verb::Void(_) => "void",
+            Verb::Note(_) => "note",
+            Verb::Blockers(_) => "blockers",
+            Verb::State(_) => "state",
             Verb::Doctor(_) => "doctor",
             Verb::Completions(_) => "completions",
         }
@@ -159,6 +190,14 @@ impl Verb {
             Verb::Hook(args) => hook::run(args, ui),
             Verb::Survey(args) => survey::run(args, ui),
             Verb::Key(args) => key::run(args, ui),
+            Verb::Policy(args) => policy::run(args, ui),
+            Verb::Sign(args) => proposal::sign(args, ui),
+            Verb::Apply(args) => proposal::apply(args, ui),
+            Verb::Begin(args) => correct::begin(args, ui),
+            Verb::Void(args) => correct::void(args, ui),
+            Verb::Note(args) => correct::note(args, ui),
+            Verb::Blockers(args) => blockers::run(args, ui),
+            Verb::State(args) => state::run(args, ui),
             Verb::Doctor(args) => doctor::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),
         }

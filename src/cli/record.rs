@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// The packet repeats a rehearsal of this ledger: its number, leaf or name. A rerun consumes no grant.
     #[arg(long, value_name = "ENTRY", conflicts_with = "grant")]
     rerun_of: Option<String>,
+    /// The packet shows a rollback that did not restore the clone: record the failure. It proves nothing.
+    #[arg(long)]
+    failed: bool,
     /// The entry's name; by default the plan's name and the entry's number.
     #[arg(long, value_name = "NAME")]
     run_id: Option<String>,
@@ -88,8 +91,11 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     replay::remember(&repo, &ledger, &state, appended.oid)?;
     let kind = statement.kind().name();
     let mut text = format!(
-        "recorded {kind} `{run_id}` [HOLD_PRODUCTION]\n  entry  #{} {}\n  packet {}",
-        appended.seq, appended.leaf, facts.packet_tree
+        "recorded {kind} `{run_id}`{} [HOLD_PRODUCTION]\n  entry  #{} {}\n  packet {}",
+        if args.failed { ", FAILED: the clone was not restored" } else { "" },
+        appended.seq,
+        appended.leaf,
+        facts.packet_tree
     );
     let mut answer = Answer::default();
     if let Some(remote) = &args.push {
@@ -107,6 +113,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         .with("seq", appended.seq)
         .with("leaf", appended.leaf)
         .with("commit", appended.oid.to_string())
+        .with("result", if args.failed { Outcome::RollbackNotExact } else { Outcome::RollbackExact })
         .with("packet_tree", facts.packet_tree))
 }
 
@@ -130,13 +137,19 @@ fn claim(
         }
         None => (grant(args.grant.as_deref(), state, facts, operator)?, None),
     };
+    let mut begins = state.open_begins().iter();
+    let begin = match of {
+        None => begins.find(|(_, open)| open.grant == grant).map(|(leaf, _)| *leaf),
+        Some(_) => None,
+    };
     Ok(Rehearsal {
+        begin,
         date: now.date(),
         grant,
         mentions: args.mention.iter().map(|text| mention(text)).collect::<Result<_, _>>()?,
         of,
         packet_tree: facts.packet_tree,
-        result: Outcome::RollbackExact,
+        result: if args.failed { Outcome::RollbackNotExact } else { Outcome::RollbackExact },
         run: run_facts(args)?,
         run_id,
     })
@@ -171,7 +184,10 @@ fn grant(
         return if verdict.accepted() { Ok(leaf) } else { Err(verdict.into()) };
     }
     let mut own = Verdict::default();
-    for (leaf, _) in state.open_grants(operator).map_err(Reason::from)? {
+    let mut grants = state.open_grants(operator).map_err(Reason::from)?;
+    // What was begun comes first: it is missed until it is recorded.
+    grants.sort_by_key(|(leaf, _)| !state.open_begins().values().any(|open| open.grant == *leaf));
+    for (leaf, _) in grants {
         let verdict = state.usable_grant(&leaf, operator, facts);
         if verdict.accepted() {
             return Ok(leaf);
@@ -190,7 +206,7 @@ fn grant(
 }
 
 /// The grant with this name or leaf.
-fn named_grant(state: &State, wanted: &str) -> Result<Digest, Failure> {
+pub(super) fn named_grant(state: &State, wanted: &str) -> Result<Digest, Failure> {
     if let Ok(leaf) = wanted.parse::<Digest>() {
         return Ok(leaf);
     }

@@ -31,7 +31,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
-    let (_, tip) = replay::trusted(&args.place)?;
+    let (state, tip) = replay::trusted(&args.place)?;
     let (repo, _, _) = args.place.existing()?;
     let reader = repo.reader();
     let stored = find(&reader, &tip, args.entry.as_deref())?;
@@ -55,6 +55,19 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     }
     let leaf = checked.entry().leaf();
     let mut text = format!("entry #{} {}\ncommit {}\n", leaf.seq, checked.leaf_hash(), stored.oid);
+    let suspect = state.suspects().get(&leaf.seq);
+    if let Some(suspect) = suspect {
+        text.push_str(&format!("SUSPECT: entry {} revoked its key {}\n", suspect.revoked_by, suspect.key));
+    }
+    let repeated = state.rehearsal(&checked.leaf_hash()).map_err(Reason::from)?;
+    if let Some(record) = &repeated {
+        let void = record.void.map_or(String::new(), |seq| format!(", VOID by entry {seq}"));
+        let others = record.independent_reruns();
+        text.push_str(&format!(
+            "{}, the same packet reached by {others} other keys{void}\n",
+            record.result.name()
+        ));
+    }
     text.push_str(&format!("signed by {} {}\n\n{}", checked.entry().author(), leaf.key, leaf.to_text()));
     text.push_str("\nfiles\n");
     for (path, bytes) in &stored.files {
@@ -70,6 +83,9 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .with("seq", leaf.seq)
         .with("leaf", checked.leaf_hash())
         .with("commit", &stored.oid)
+        .with("suspect", suspect.is_some())
+        .with("independent_reruns", repeated.as_ref().map(|record| record.independent_reruns()))
+        .with("void", repeated.as_ref().and_then(|record| record.void))
         .with("trailers", leaf.to_text())
         .with("statement", statement)
         .with(

@@ -45,7 +45,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         ));
     }
     let counts = state.counts();
-    let open = counts.grants - counts.spent_grants;
+    let open = counts.grants - counts.spent_grants - counts.void_grants;
     text.push_str(&format!("grants       {open} open, {} used\n", counts.spent_grants));
     let reruns = counts.independent_reruns;
     text.push_str(&format!("rehearsals   {}, repeated by others {reruns} times\n", counts.rehearsals));
@@ -56,6 +56,9 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         if blockers.is_empty() { "" } else { ": " },
         blockers.join(", ")
     ));
+    let findings = state.findings();
+    let begins: Vec<u64> = state.open_begins().values().map(|open| open.seq).collect();
+    let suspects: Vec<u64> = state.suspects().keys().copied().collect();
     Ok(Answer::done(text)
         .with("hold", json!({"state": HOLD, "default": true}))
         .with("ledger", id)
@@ -69,5 +72,8 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .with("open_grants", open)
         .with("rehearsals", counts.rehearsals)
         .with("independent_reruns", reruns)
-        .with("open_blockers", blockers))
+        .with("open_blockers", blockers)
+        .with("open_begins", begins)
+        .with("suspect_entries", suspects)
+        .judged(findings))
 }

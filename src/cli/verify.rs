@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::ledger::{LedgerRef, Repository, SeenHead};
 use crate::report;
 use crate::verdict::{Code, Verdict};
-use crate::verify::{Options, Report, Step, Verifier};
+use crate::verify::{Options, Outcome, Report, Step, Verifier};
 
 /// Arguments of `verify`.
 #[derive(clap::Args)]
@@ -63,7 +63,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     Ok(answer.ending(report.exit_code, verdict))
 }
 
-/// Remembers the head that holds, or keeps both where they contradict each other.
+/// Remembers the head that holds, whatever is missing or in doubt beside it, or keeps both where they contradict each other.
 fn remember(
     repo: &Repository,
     ledger: &LedgerRef,
@@ -75,7 +75,11 @@ fn remember(
     if let (5, Some(seen)) = (report.exit_code, seen) {
         return Ok(Some(repo.keep_fork(ledger, &seen.head, head)?));
     }
-    if report.exit_code == 0 {
+    let entries = report.checks.iter().filter(|check| check.name != Step::Completeness);
+    let doubts = [Code::RunOpen, Code::EntrySuspect];
+    let holds = entries.into_iter().all(|check| check.outcome == Outcome::Held)
+        && report.reasons().all(|reason| doubts.contains(&reason.code));
+    if holds {
         // An auditor's copy may be read-only: what cannot be remembered does not spoil the verdict.
         if let Ok(lock) = repo.lock(LOCK_PATIENCE) {
             let _ = repo.remember_head(&lock, ledger, &SeenHead { head: *head, oid: oid.clone() });

@@ -112,10 +112,11 @@ fn admit(stored: &StoredEntry, state: &mut State, facts: Option<&PacketFacts>) -
     }
 }
 
-/// What an entry without a packet claims, in its names or its policy; packets are judged before they are signed.
+/// What an entry without a packet claims, in its names or its policy, under the policy in force before it; packets are
+/// judged before they are signed.
 fn claims(verified: &VerifiedEntry, stored: &StoredEntry, state: &State) -> Verdict {
     let statement = verified.statement();
-    match verified.policy().or(state.policy()) {
+    match state.policy().or(verified.policy()) {
         Some(policy) if !statement.kind().has_packet() => {
             Judge::new(policy).statement(statement, &stored.files)
         }

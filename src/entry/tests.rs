@@ -201,7 +201,7 @@ fn another_key_than_the_leaf_names_cannot_sign() {
 #[test]
 fn an_unknown_kind_and_a_huge_commit_have_their_own_refusals() {
     let unknown =
-        signed_by_hand(&payload().replace(" rehearsal ", " void ").replace("Kind: rehearsal", "Kind: void"));
+        signed_by_hand(&payload().replace(" rehearsal ", " lift ").replace("Kind: rehearsal", "Kind: lift"));
     assert_eq!(Entry::parse(unknown.as_bytes()).map_err(|e| e.code()), Err(Code::KindUnknown));
     let huge = good() + &"x".repeat(MAX_COMMIT_BYTES);
     assert!(matches!(Entry::parse(huge.as_bytes()), Err(EntryError::TooLarge { .. })));

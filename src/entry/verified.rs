@@ -60,7 +60,7 @@ impl VerifiedEntry {
         &self.signatures
     }
 
-    /// The policy that a genesis brings.
+    /// The policy that a genesis or a change of the policy brings.
     pub fn policy(&self) -> Option<&Policy> {
         self.policy.as_ref()
     }
@@ -93,7 +93,7 @@ pub fn check(stored: &StoredEntry) -> Checked {
     let statement = content(&place, &entry, stored, &digests, &mut checked.content);
     let signatures = signed(&place, &entry, stored, &mut checked.signatures);
     let policy = match entry.leaf().kind {
-        Kind::Genesis => policy(&place, stored, &mut checked.content),
+        kind if kind.has_policy() => policy(&place, stored, &mut checked.content),
         _ => None,
     };
     if let (Some(statement), Some(signatures), true) =
@@ -180,7 +180,7 @@ fn content(
 
 /// The subjects are the other files, neither fewer nor more.
 fn subjects(place: &Place, statement: &Statement, digests: &BTreeMap<&str, Digest>, verdict: &mut Verdict) {
-    if statement.kind() == Kind::Grant {
+    if statement.kind().is_bare() {
         return; // its one subject is the ledger, and was compared with it
     }
     let others = digests.iter().filter(|(path, _)| !matches!(**path, STATEMENT_FILE | SIGNATURE_FILE));
@@ -203,7 +203,7 @@ fn subjects(place: &Place, statement: &Statement, digests: &BTreeMap<&str, Diges
 fn path_is_plain(path: &str, kind: Kind) -> bool {
     match path {
         STATEMENT_FILE | SIGNATURE_FILE => true,
-        POLICY_FILE => kind == Kind::Genesis,
+        POLICY_FILE => kind.has_policy(),
         _ => {
             let part = |part: &str| {
                 let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);

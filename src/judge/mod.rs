@@ -10,6 +10,7 @@
 
 mod continuity;
 pub mod derive;
+mod failure;
 pub mod gate;
 mod packet;
 pub mod probes;

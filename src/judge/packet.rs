@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
-use super::{probes, request, secret, validator};
+use super::{failure, probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::{BlockerMap, BlockerState, CLONE_LEG, LegState, NeedState, ROLLBACK_BLOCKER};
@@ -30,7 +30,7 @@ use crate::packet::{
 };
 use crate::policy::Policy;
 use crate::state::{BlockerFacts, PacketFacts, State};
-use crate::statement::{Claim, Mention, Outcome, PACKET_DIR, POLICY_FILE, STATEMENT_FILE, Statement};
+use crate::statement::{Claim, Mention, PACKET_DIR, POLICY_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// A judge of packets and statements under one policy: whatever can be made ready once is.
@@ -116,15 +116,21 @@ impl Judge {
             Ok(derived) => derived,
             Err(e) => return Reason::new(Code::NotDerived, e.path).found(e).into(),
         };
-        let mut verdict = derived.judgement.verdict();
+        let failing = statement.is_some_and(failure::is_claimed);
+        let mut verdict = match failing {
+            true => failure::faults(&derived.judgement),
+            false => derived.judgement.verdict(),
+        };
         // Evidence that is refused has no control and fewer bad inputs: its own reasons say enough.
         if derived.judgement.accepted() {
             verdict.merge(probes::faults(&derived.probes, policy.probes()));
         }
         verdict.merge(compared(&derived.files, files));
-        verdict.merge(ready(derived.status, verdict.accepted()));
+        if !failing {
+            verdict.merge(ready(derived.status, verdict.accepted()));
+        }
         if let Some(statement) = statement {
-            verdict.merge(claimed(statement, derived.status));
+            verdict.merge(failure::claimed(statement, derived.status));
         }
         verdict
     }
@@ -327,20 +333,6 @@ fn ready(status: FinalStatus, accepted: bool) -> Verdict {
         Reason::new(Code::RollbackProofMissing, "final status")
             .values(FinalStatus::Ready.name(), status.name())
     });
-    verdict
-}
-
-/// The statement's result is what the packet derives: nothing can be claimed of a packet that is not READY.
-fn claimed(statement: &Statement, status: FinalStatus) -> Verdict {
-    let mut verdict = Verdict::default();
-    if let Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal) = statement.claim() {
-        let holds = match rehearsal.result {
-            Outcome::RollbackExact => status == FinalStatus::Ready,
-        };
-        verdict.require(holds, || {
-            Reason::new(Code::ScopeLift, "statement result").values(FinalStatus::Ready.name(), status.name())
-        });
-    }
     verdict
 }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! heads.json     {"heads":{"refs/heads/fix7-ledger/main":{"head":{…},"oid":…}},"version":1}
 //! forks/main-41-<leaf>-<leaf>.json     {"found":{…},"ledger":…,"seen":{…}}     never overwritten
+//! forks/main-42-<root>-<note>.json     {"found":"<root>","ledger":…,"note":"<signed note>","size":42}
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::error::{At as _, Error, Result};
 use super::lock::HostLock;
 use super::repository::{LedgerRef, Repository, read_text};
 use crate::canon;
+use crate::digest::Digest;
 use crate::verdict::Code;
 use crate::verify::Head;
 
@@ -45,6 +47,15 @@ struct Fork<'a> {
     found: &'a Head,
     ledger: &'a str,
     seen: &'a Head,
+}
+
+/// Somebody else's signed head beside the root that is here.
+#[derive(Debug, Serialize)]
+struct Split<'a> {
+    found: &'a Digest,
+    ledger: &'a str,
+    note: &'a str,
+    size: u64,
 }
 
 impl Repository {
@@ -84,6 +95,20 @@ impl Repository {
         Ok(path)
     }
 
+    /// Keeps another auditor's signed head that contradicts this copy, with the root that is here. Gives the file.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn keep_split(&self, ledger: &LedgerRef, size: u64, root: &Digest, note: &str) -> Result<PathBuf> {
+        let theirs = Digest::of(note.as_bytes());
+        let name = format!("{}-{size}-{}-{}.json", ledger.name(), root.short(), theirs.short());
+        let path = self.notes_dir().join("forks").join(name);
+        if !path.exists() {
+            self.write_note(&path, &Split { found: root, ledger: ledger.as_str(), note, size })?;
+        }
+        Ok(path)
+    }
+
     fn heads_file(&self) -> PathBuf {
         self.notes_dir().join("heads.json")
     }
@@ -112,7 +137,6 @@ impl Repository {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
 
     fn head(seq: u64, text: &str) -> SeenHead {
         let leaf = Digest::of(text.as_bytes());

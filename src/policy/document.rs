@@ -29,7 +29,21 @@ pub struct RawPolicy {
     pub(super) production: Production,
     pub(super) limits: Limits,
     #[serde(default)]
+    pub(super) ledger: LedgerRules,
+    #[serde(default)]
     pub(super) executables: Vec<Executable>,
+}
+
+/// What the ledger asks for beside the packet. Absent: nothing more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerRules {
+    /// A rehearsal is recorded only behind a begin.
+    #[serde(default)]
+    pub require_begin: bool,
+    /// How many others must reach a rehearsal's packet before its leg counts as proven.
+    #[serde(default)]
+    pub min_independent_reruns: u64,
 }
 
 /// The boundary of a packet, in its three parts (requirements R54 to R56).

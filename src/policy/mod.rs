@@ -23,8 +23,8 @@ mod production;
 mod tighten;
 
 pub use document::{
-    Boundary, Claims, Executable, IsolationMinimum, Legs, Limits, PacketRules, Place, Probe, Probes,
-    Production, RawPolicy, Surface, SurfaceKind, ValidatorRules,
+    Boundary, Claims, Executable, IsolationMinimum, LedgerRules, Legs, Limits, PacketRules, Place, Probe,
+    Probes, Production, RawPolicy, Surface, SurfaceKind, ValidatorRules,
 };
 pub use floor::{
     BOUNDARY_DEFAULT, BOUNDARY_ITEMS, BOUNDARY_SENTENCE, DECISION, FINAL_STATUS, HOLD, MACRO_PREFIX,
@@ -208,6 +208,11 @@ impl Policy {
     /// The limits.
     pub fn limits(&self) -> &Limits {
         &self.raw.limits
+    }
+
+    /// What the ledger asks for beside the packet.
+    pub fn ledger_rules(&self) -> &LedgerRules {
+        &self.raw.ledger
     }
 
     /// The pinned executables.

@@ -62,6 +62,8 @@ pub(super) fn compare(old: &Policy, new: &Policy) -> Verdict {
         ("validator.min_bad_vectors", o.validator.min_bad_vectors, n.validator.min_bad_vectors),
         ("isolation.sqlite", o.isolation.sqlite.into(), n.isolation.sqlite.into()),
         ("isolation.postgresql", o.isolation.postgresql.into(), n.isolation.postgresql.into()),
+        ("ledger.require_begin", o.ledger.require_begin.into(), n.ledger.require_begin.into()),
+        ("ledger.min_independent_reruns", o.ledger.min_independent_reruns, n.ledger.min_independent_reruns),
     ] {
         v.require(after >= before, || loosened(field, format!("at least {before}"), after));
     }
@@ -163,6 +165,8 @@ mod tests {
             ("\"production-target\",", ""),
             ("extensions = [\"json\", \"md\",", "extensions = [\"json\","),
             ("exceptions = [\"production-rehearsal-only\", ", "exceptions = ["),
+            ("[validator]", "[ledger]\nrequire_begin = true\n\n[validator]"),
+            ("[validator]", "[ledger]\nmin_independent_reruns = 2\n\n[validator]"),
             ("extended = []", "extended = [{ id = \"more\", reason = \"MALFORMED\" }]"),
         ] {
             let new = with(from, to);

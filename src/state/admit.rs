@@ -1,13 +1,11 @@
 //! The rules about an entry's place and authority. Every rule is read against the state before the entry.
 
-use std::collections::BTreeSet;
-
 use super::fold::{name_of, registered};
 use super::{Index, KeyRecord, Once, PacketFacts, Records, State, Summary};
 use crate::dsse;
 use crate::entry::VerifiedEntry;
 use crate::keys::{Fingerprint, is_sample};
-use crate::statement::{Claim, Genesis, Grant, Kind, Role};
+use crate::statement::{Claim, Genesis, Kind, Role};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// What speaks against an entry, by the steps of verification.
@@ -36,11 +34,13 @@ impl Admission {
     }
 }
 
-/// The role that an entry of this kind needs.
-pub(super) fn role_for(kind: Kind) -> Role {
+/// The roles of which every signer of an entry of this kind needs one.
+pub(super) fn roles_for(kind: Kind) -> &'static [Role] {
     match kind {
-        Kind::Genesis | Kind::Grant => Role::Owner,
-        Kind::Rehearsal | Kind::Rerun => Role::Operator,
+        Kind::Genesis | Kind::Grant | Kind::Key | Kind::Policy => &[Role::Owner],
+        Kind::Rehearsal | Kind::Rerun | Kind::Begin => &[Role::Operator],
+        Kind::Void => &[Role::Owner, Role::Operator],
+        Kind::Note => &[Role::Auditor],
     }
 }
 
@@ -61,7 +61,7 @@ impl State {
         if let Err(reason) = self.current(key, &format!("key {key}")) {
             verdict.push(reason);
         } else if let Some(record) = self.summary.keys.get(key) {
-            verdict.require(record.roles.contains(&role), || missing(record, role, &format!("key {key}")));
+            verdict.require(record.roles.contains(&role), || missing(record, &[role], &format!("key {key}")));
         }
         verdict
     }
@@ -115,7 +115,7 @@ impl State {
             }
             _ => self,
         };
-        let role = role_for(leaf.kind);
+        let roles = roles_for(leaf.kind);
         let mut pae = None;
         for signer in verified.signatures().signers() {
             let what = format!("{object}: signature of {signer}");
@@ -126,7 +126,9 @@ impl State {
                     continue;
                 }
             };
-            verdict.require(record.roles.contains(&role), || missing(record, role, &what));
+            verdict.require(roles.iter().any(|role| record.roles.contains(role)), || {
+                missing(record, roles, &what)
+            });
             if signer == leaf.key {
                 // Its arithmetic was checked under the key in the commit; the name is the registry's.
                 let author = verified.entry().author();
@@ -141,13 +143,11 @@ impl State {
                 }
             }
         }
-        if let Claim::Grant(grant) = verified.statement().claim() {
-            self.granted(grant, verified, &object, verdict);
-        }
+        self.decided(verified, verdict);
     }
 
     /// The key's record, where it is known and counts at the next position.
-    fn current(&self, key: &Fingerprint, object: &str) -> Result<&KeyRecord, Reason> {
+    pub(super) fn current(&self, key: &Fingerprint, object: &str) -> Result<&KeyRecord, Reason> {
         let record =
             self.summary.keys.get(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
         let (seq, end) = (self.next_seq(), record.last_valid_seq.unwrap_or(u64::MAX));
@@ -162,30 +162,6 @@ impl State {
         for key in genesis.keys.iter().filter(|key| !genesis.demo && is_sample(&key.public.fingerprint())) {
             let found = format_args!("{} ({})", key.name, key.public.fingerprint()).to_string();
             verdict.push(Reason::new(Code::SampleKey, format_args!("{object}: keys")).found(found));
-        }
-    }
-
-    /// A grant needs enough owners, and the operator alone is never enough.
-    fn granted(&self, grant: &Grant, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
-        let owners: BTreeSet<Fingerprint> = verified
-            .signatures()
-            .signers()
-            .filter(|key| self.summary.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner)))
-            .collect();
-        let needed = self.summary.ledger.as_ref().map_or(1, |ledger| ledger.owner_threshold) as usize;
-        verdict.require(owners.len() >= needed, || {
-            Reason::new(Code::RoleMissing, format_args!("{object}: owners"))
-                .values(format_args!("{needed} distinct owners"), owners.len())
-        });
-        let alone = verified.signatures().signers().all(|key| key == grant.operator);
-        verdict.require(!alone, || {
-            Reason::new(Code::SelfIssued, format_args!("{object}: signers")).found(grant.operator)
-        });
-        let what = format!("{object}: operator");
-        match self.current(&grant.operator, &what) {
-            Ok(record) => verdict
-                .require(record.roles.contains(&Role::Operator), || missing(record, Role::Operator, &what)),
-            Err(reason) => verdict.push(reason),
         }
     }
 
@@ -210,7 +186,8 @@ impl State {
     }
 }
 
-fn missing(record: &KeyRecord, role: Role, object: &str) -> Reason {
+pub(super) fn missing(record: &KeyRecord, roles: &[Role], object: &str) -> Reason {
     let found = record.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(", ");
-    Reason::new(Code::RoleMissing, object).values(format_args!("role {}", role.name()), found)
+    let needed = roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(" or ");
+    Reason::new(Code::RoleMissing, object).values(format_args!("role {needed}"), found)
 }

@@ -1,4 +1,4 @@
-//! A small ledger in memory, for tests: ann and abe own it, bob and eve operate.
+//! A small ledger in memory, for tests: ann and abe own it, bob and eve operate, kim audits.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub(crate) const EVE: u8 = 4;
 pub(crate) const ZOE: u8 = 5;
 /// Not registered.
 pub(crate) const MAL: u8 = 6;
+/// Auditor.
+pub(crate) const KIM: u8 = 7;
 
 pub(crate) fn signer(who: u8) -> Signer<'static> {
     SecretKey::from_seed(&[who; 32]).into()
@@ -32,7 +34,7 @@ pub(crate) fn print(who: u8) -> Fingerprint {
 }
 
 pub(crate) fn name(who: u8) -> Label {
-    let text = ["nobody", "ann", "abe", "bob", "eve", "zoe", "mal"][who as usize];
+    let text = ["nobody", "ann", "abe", "bob", "eve", "zoe", "mal", "kim"][who as usize];
     text.parse().expect("a label")
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn genesis() -> Genesis {
             key(BOB, &[Role::Operator]),
             key(EVE, &[Role::Operator]),
             key(ZOE, &[Role::Owner, Role::Operator]),
+            key(KIM, &[Role::Auditor]),
         ],
     }
 }
@@ -171,6 +174,7 @@ pub(crate) fn grant(id: &str, operator: u8) -> Grant {
 
 pub(crate) fn run(id: &str, grant: Digest, of: Option<Digest>) -> Rehearsal {
     Rehearsal {
+        begin: None,
         date: "2026-11-23".into(),
         grant,
         mentions: Vec::new(),

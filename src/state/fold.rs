@@ -1,14 +1,16 @@
 //! The fold: what an admitted entry does to the state.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use super::summary::Last;
 use super::{
-    Admission, GrantRecord, Index, IndexError, KeyRecord, Last, Ledger, Once, PacketFacts, Record,
-    RehearsalRecord, State,
+    Admission, GrantRecord, Index, IndexError, KeyRecord, Ledger, Once, OpenBegin, PacketFacts, Record,
+    RehearsalRecord, RerunRecord, State, Suspect,
 };
+use crate::digest::Digest;
 use crate::entry::VerifiedEntry;
 use crate::keys::Fingerprint;
-use crate::statement::{Claim, KeyEntry, Kind};
+use crate::statement::{Claim, KeyChange, KeyEntry, Kind};
 use crate::verdict::Reason;
 
 impl State {
@@ -34,7 +36,6 @@ impl State {
     ) -> Result<(), IndexError> {
         let (leaf, leaf_hash) = (verified.entry().leaf(), verified.leaf_hash());
         let statement = verified.statement();
-        let counts = &mut self.summary.counts;
         let record = match statement.claim() {
             Claim::Genesis(genesis) => {
                 self.summary.ledger = Some(Ledger {
@@ -48,8 +49,8 @@ impl State {
                 Record::Other(leaf.seq)
             }
             Claim::Grant(grant) => {
-                counts.grants += 1;
-                let record = GrantRecord { seq: leaf.seq, grant: grant.clone(), spent_by: None };
+                self.summary.counts.grants += 1;
+                let record = GrantRecord { seq: leaf.seq, grant: grant.clone(), spent_by: None, void: None };
                 Record::Grant(Box::new(record))
             }
             Claim::Rehearsal(r) => {
@@ -57,24 +58,50 @@ impl State {
                     grant.spent_by = Some(leaf.seq);
                     self.records.insert(r.grant, Record::Grant(grant));
                 }
-                counts.spent_grants += 1;
-                counts.rehearsals += 1;
+                self.summary.counts.spent_grants += 1;
+                self.summary.counts.rehearsals += 1;
+                if let Some(begin) = r.begin {
+                    self.summary.begins.remove(&begin);
+                }
                 Record::Rehearsal(Box::new(RehearsalRecord {
                     seq: leaf.seq,
                     run_id: r.run_id.clone(),
                     operator: leaf.key,
                     grant: r.grant,
                     packet_tree: r.packet_tree,
-                    reruns: BTreeSet::new(),
+                    result: r.result,
+                    reruns: BTreeMap::new(),
+                    void: None,
                 }))
             }
             Claim::Rerun(r) => {
-                let of = r.of.unwrap_or(crate::digest::Digest::ZERO);
-                if let Some(Record::Rehearsal(mut record)) = self.records.record(&of)? {
-                    let before = record.independent_reruns();
-                    record.reruns.insert(leaf.key);
-                    counts.independent_reruns += (record.independent_reruns() - before) as u64;
-                    self.records.insert(of, Record::Rehearsal(record));
+                let of = r.of.unwrap_or(Digest::ZERO);
+                self.rehearsal_changes(&of, |record| {
+                    record.reruns.entry(leaf.key).or_insert(leaf.seq);
+                })?;
+                Record::Rerun(Box::new(RerunRecord { seq: leaf.seq, operator: leaf.key, of, void: None }))
+            }
+            Claim::Begin(begin) => {
+                let (id, grant) = (begin.id.clone(), begin.grant);
+                let open = OpenBegin { seq: leaf.seq, id, operator: leaf.key, grant };
+                self.summary.begins.insert(leaf_hash, open);
+                Record::Other(leaf.seq)
+            }
+            Claim::Void(void) => {
+                self.void(&void.of, leaf.seq)?;
+                Record::Other(leaf.seq)
+            }
+            Claim::Key(change) => {
+                self.key_changed(change, leaf.seq)?;
+                Record::Other(leaf.seq)
+            }
+            Claim::Policy(_) => {
+                self.summary.policy = verified.policy().cloned();
+                Record::Other(leaf.seq)
+            }
+            Claim::Note(note) => {
+                if let (true, Some(record)) = (note.confirms, self.records.record(&note.of)?) {
+                    self.summary.suspects.remove(&record.seq());
                 }
                 Record::Other(leaf.seq)
             }
@@ -94,12 +121,77 @@ impl State {
         self.summary.last = Some(Last { leaf: leaf_hash, time: leaf.time });
         Ok(())
     }
+
+    /// Changes a rehearsal's record, and counts its independent reruns again.
+    fn rehearsal_changes(
+        &mut self,
+        leaf: &Digest,
+        change: impl FnOnce(&mut RehearsalRecord),
+    ) -> Result<(), IndexError> {
+        if let Some(Record::Rehearsal(mut record)) = self.records.record(leaf)? {
+            let before = record.independent_reruns() as u64;
+            change(&mut record);
+            let counted = &mut self.summary.counts.independent_reruns;
+            *counted = counted.saturating_sub(before) + record.independent_reruns() as u64;
+            self.records.insert(*leaf, Record::Rehearsal(record));
+        }
+        Ok(())
+    }
+
+    /// The entry with this leaf counts no more.
+    fn void(&mut self, leaf: &Digest, by: u64) -> Result<(), IndexError> {
+        match self.records.record(leaf)? {
+            Some(Record::Grant(mut record)) => {
+                record.void = Some(by);
+                self.summary.counts.void_grants += 1;
+                self.records.insert(*leaf, Record::Grant(record));
+            }
+            Some(Record::Rehearsal(_)) => self.rehearsal_changes(leaf, |record| record.void = Some(by))?,
+            Some(Record::Rerun(mut rerun)) => {
+                rerun.void = Some(by);
+                self.rehearsal_changes(&rerun.of, |record| {
+                    // Another rerun by the same key, if there is one, was not counted beside this one.
+                    if record.reruns.get(&rerun.operator) == Some(&rerun.seq) {
+                        record.reruns.remove(&rerun.operator);
+                    }
+                })?;
+                self.records.insert(*leaf, Record::Rerun(rerun));
+            }
+            Some(Record::Other(_)) | None => {
+                self.summary.begins.remove(leaf);
+            }
+        }
+        Ok(())
+    }
+
+    fn key_changed(&mut self, change: &KeyChange, seq: u64) -> Result<(), IndexError> {
+        match change {
+            KeyChange::Add(entry) => {
+                self.summary.keys.extend([registered(entry, seq + 1)]);
+            }
+            KeyChange::Retire(end) => self.key_ends(&end.key, seq),
+            KeyChange::Revoke(end) => {
+                let suspect = Suspect { key: end.key, revoked_by: seq };
+                let since = self.records.signed(&end.key, end.last_valid_seq + 1)?;
+                self.summary.suspects.extend(since.into_iter().map(|seq| (seq, suspect)));
+                self.key_ends(&end.key, end.last_valid_seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn key_ends(&mut self, key: &Fingerprint, last: u64) {
+        if let Some(record) = self.summary.keys.get_mut(key) {
+            record.last_valid_seq = Some(last);
+        }
+    }
 }
 
 /// The name that an entry uses up.
 pub(super) fn name_of(claim: &Claim) -> Option<Once> {
     match claim.kind() {
-        Kind::Genesis => None,
+        // A holder's name stands in several entries; the others are named for people alone.
+        Kind::Genesis | Kind::Key | Kind::Policy | Kind::Begin | Kind::Void | Kind::Note => None,
         Kind::Grant => Some(Once::grant(claim.label())),
         Kind::Rehearsal | Kind::Rerun => Some(Once::run(claim.label())),
     }

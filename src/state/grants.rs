@@ -3,44 +3,10 @@
 use super::{BlockerFacts, PacketFacts, State};
 use crate::digest::Digest;
 use crate::entry::VerifiedEntry;
-use crate::keys::Fingerprint;
 use crate::statement::{Claim, Rehearsal};
 use crate::verdict::{Code, Reason, Verdict};
 
 impl State {
-    /// What speaks against this operator using this grant for a packet with these facts, at the next position: asked
-    /// before anything is signed.
-    pub fn usable_grant(&self, leaf: &Digest, operator: &Fingerprint, facts: &PacketFacts) -> Verdict {
-        let mut verdict = Verdict::default();
-        let seq = self.next_seq();
-        let object = |what: &str| format!("entry {seq}: grant{what}");
-        let record = match self.grant(leaf) {
-            Ok(Some(record)) => record,
-            Ok(None) => return Reason::new(Code::GrantMissing, object("")).found(leaf).into(),
-            Err(error) => return Reason::from(error).into(),
-        };
-        if let Some(spent) = record.spent_by {
-            verdict.push(Reason::new(Code::GrantSpent, object("")).found(format_args!("by entry {spent}")));
-        }
-        let grant = &record.grant;
-        let mut fits =
-            |what: &str, expected: &dyn std::fmt::Display, found: &dyn std::fmt::Display, ok: bool| {
-                verdict
-                    .require(ok, || Reason::new(Code::GrantMismatch, object(what)).values(expected, found));
-            };
-        fits("'s operator", &grant.operator, operator, grant.operator == *operator);
-        if let Some(source) = &grant.scope.source {
-            fits("'s source", source, &facts.source, *source == facts.source);
-        }
-        if let Some(plan) = &grant.scope.plan {
-            fits("'s plan", plan, &facts.plan, *plan == facts.plan);
-        }
-        if let Some(last) = grant.expires_after_seq {
-            fits("'s last position", &last, &seq, seq <= last);
-        }
-        verdict
-    }
-
     pub(super) fn grants_and_blockers(
         &self,
         verified: &VerifiedEntry,
@@ -66,7 +32,10 @@ impl State {
         same(Code::PolicyMismatch, "the packet's policy", &policy, &facts.policy);
         match verified.statement().claim() {
             Claim::Rerun(_) => self.repeats(claim, leaf.seq, verdict),
-            _ => verdict.merge(self.usable_grant(&claim.grant, &leaf.key, facts)),
+            _ => {
+                verdict.merge(self.usable_grant(&claim.grant, &leaf.key, facts));
+                self.ends_begin(claim, &leaf.key, leaf.seq, verdict);
+            }
         }
         if let Some(blockers) = &facts.blockers {
             self.blockers_hold(blockers, leaf.seq, verdict);
@@ -84,6 +53,14 @@ impl State {
             }
             Err(error) => return verdict.push(error.into()),
         };
+        if let Some(void) = record.void {
+            let reason = Reason::new(Code::CorrectionInvalid, format_args!("entry {seq}: of"));
+            verdict.push(reason.values("a rehearsal that counts", format_args!("void by entry {void}")));
+        }
+        verdict.require(record.result == claim.result, || {
+            Reason::new(Code::RerunDiffers, format_args!("entry {seq}: result"))
+                .values(record.result.name(), claim.result.name())
+        });
         verdict.require(record.grant == claim.grant, || {
             Reason::new(Code::GrantMismatch, format_args!("entry {seq}: grant"))
                 .values(record.grant, claim.grant)

@@ -21,160 +21,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::Digest;
 use crate::entry::Leaf;
-use crate::keys::{Fingerprint, PublicKey};
-use crate::merkle::Frontier;
+use crate::keys::Fingerprint;
 use crate::policy::Policy;
-use crate::statement::{Grant, Label, Role, Statement};
+use crate::statement::{Outcome, Role, Statement};
 use crate::time::Timestamp;
+use crate::verdict::{Code, Reason, Verdict};
 
 mod admit;
+mod decisions;
 mod facts;
 mod fold;
 mod grants;
+mod record;
 mod records;
 mod stored_policy;
+mod summary;
 
 pub use admit::Admission;
 pub use facts::{BlockerFacts, PacketFacts};
-pub use records::{Added, Index, IndexError, Once, Record, Records};
+pub use record::{GrantRecord, Record, RehearsalRecord, RerunRecord};
+pub use records::{Added, Index, IndexError, Once, Records};
+pub use summary::{Counts, KeyRecord, Ledger, OpenBegin, Summary, Suspect};
 
 /// What a ledger's entries amount to.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     summary: Summary,
     records: Records,
-}
-
-/// The part of the state whose size does not grow with the ledger: what every verb reads.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Summary {
-    ledger: Option<Ledger>,
-    keys: BTreeMap<Fingerprint, KeyRecord>,
-    #[serde(with = "stored_policy")]
-    policy: Option<Policy>,
-    blockers: Blockers,
-    counts: Counts,
-    frontier: Frontier,
-    last: Option<Last>,
-}
-
-/// How many there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Counts {
-    /// Grants.
-    pub grants: u64,
-    /// Grants that a rehearsal consumed.
-    pub spent_grants: u64,
-    /// Rehearsals.
-    pub rehearsals: u64,
-    /// Reruns by others than the rehearsal's operator.
-    pub independent_reruns: u64,
-}
-
-/// The ledger's identity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ledger {
-    /// Digest of the genesis statement.
-    pub id: Digest,
-    /// Its name.
-    pub name: Label,
-    /// A demonstration.
-    pub demo: bool,
-    /// How many distinct owners a grant needs.
-    pub owner_threshold: u32,
-}
-
-/// A key, and from where to where it counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyRecord {
-    /// The holder's name.
-    pub name: Label,
-    /// The key.
-    pub public: PublicKey,
-    /// What it may do.
-    pub roles: BTreeSet<Role>,
-    /// The first position at which it counts.
-    pub from_seq: u64,
-    /// The last position at which it counts; `None` while it has no end.
-    pub last_valid_seq: Option<u64>,
-}
-
-/// A grant, and who used it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GrantRecord {
-    /// Where it stands.
-    pub seq: u64,
-    /// What it permits.
-    pub grant: Grant,
-    /// The rehearsal that consumed it.
-    pub spent_by: Option<u64>,
-}
-
-impl GrantRecord {
-    /// Whether a rehearsal may still consume it.
-    pub fn is_open(&self) -> bool {
-        self.spent_by.is_none()
-    }
-}
-
-/// A rehearsal, and who repeated it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RehearsalRecord {
-    /// Where it stands.
-    pub seq: u64,
-    /// Its name.
-    pub run_id: Label,
-    /// Who did it.
-    pub operator: Fingerprint,
-    /// The grant that it consumed.
-    pub grant: Digest,
-    /// Its packet.
-    pub packet_tree: Digest,
-    /// Who reached the same packet.
-    pub reruns: BTreeSet<Fingerprint>,
-}
-
-impl RehearsalRecord {
-    /// How many others than the operator reached the same packet.
-    pub fn independent_reruns(&self) -> usize {
-        self.reruns.iter().filter(|key| **key != self.operator).count()
-    }
-}
-
-/// The blocker maps seen so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Blockers {
-    maps: BTreeSet<Digest>,
-    open: BTreeSet<String>,
-}
-
-/// The last entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Last {
-    leaf: Digest,
-    time: Timestamp,
-}
-
-impl Summary {
-    /// Whether a stored summary can be one at all. It is no proof: a cache is only as trustworthy as its file.
-    pub fn is_consistent(&self) -> bool {
-        self.frontier.is_consistent()
-            && self.ledger.is_some() == (self.frontier.size() > 0)
-            && self.last.is_some() == self.ledger.is_some()
-            && self.policy.is_some() == self.ledger.is_some()
-    }
 }
 
 impl State {
@@ -260,6 +135,48 @@ impl State {
     /// Every registered key.
     pub fn keys(&self) -> impl Iterator<Item = (&Fingerprint, &KeyRecord)> {
         self.summary.keys.iter()
+    }
+
+    /// The rehearsals that were begun and never recorded, by the leaf of their begin.
+    pub fn open_begins(&self) -> &BTreeMap<Digest, OpenBegin> {
+        &self.summary.begins
+    }
+
+    /// The entries that are suspect, by position: a revoked key signed them, and no auditor confirmed them.
+    pub fn suspects(&self) -> &BTreeMap<u64, Suspect> {
+        &self.summary.suspects
+    }
+
+    /// How many others than its operator reached a rehearsal's packet, by entries that are not in doubt.
+    pub fn independent_reruns(&self, record: &RehearsalRecord) -> u64 {
+        let counts = |(key, seq): &(&Fingerprint, &u64)| {
+            **key != record.operator && !self.summary.suspects.contains_key(seq)
+        };
+        record.reruns.iter().filter(counts).count() as u64
+    }
+
+    /// Whether a rehearsal is evidence now: it restored the clone, is neither void nor suspect, and as many others as
+    /// the policy asks for reached its packet.
+    pub fn is_evidence(&self, record: &RehearsalRecord) -> bool {
+        let needed = self.policy().map_or(0, |policy| policy.ledger_rules().min_independent_reruns);
+        record.result == Outcome::RollbackExact
+            && record.void.is_none()
+            && !self.summary.suspects.contains_key(&record.seq)
+            && self.independent_reruns(record) >= needed
+    }
+
+    /// What is missing or in doubt although every entry holds: begins without a rehearsal, and suspect entries.
+    pub fn findings(&self) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (leaf, open) in &self.summary.begins {
+            let object = format!("entry {}: begin `{}` {}", open.seq, open.id, leaf.short());
+            verdict.push(Reason::new(Code::RunOpen, object).found("no rehearsal and no void followed"));
+        }
+        for (seq, suspect) in &self.summary.suspects {
+            let found = format!("signed by {}, revoked by entry {}", suspect.key, suspect.revoked_by);
+            verdict.push(Reason::new(Code::EntrySuspect, format_args!("entry {seq}")).found(found));
+        }
+        verdict
     }
 
     /// How many there are of what grows.
@@ -351,5 +268,7 @@ impl State {
 
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod decision_tests;
 #[cfg(test)]
 mod tests;

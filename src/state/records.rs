@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GrantRecord, RehearsalRecord};
+use super::{GrantRecord, Record, RehearsalRecord};
 use crate::digest::{Digest, Hasher};
 use crate::keys::Fingerprint;
 use crate::statement::{Label, Nonce};
@@ -30,29 +30,6 @@ pub struct IndexError(pub String);
 impl From<IndexError> for Reason {
     fn from(error: IndexError) -> Reason {
         Reason::new(Code::Unreadable, "the ledger's records").found(error.0)
-    }
-}
-
-/// What an entry left behind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Record {
-    /// A grant.
-    Grant(Box<GrantRecord>),
-    /// A rehearsal.
-    Rehearsal(Box<RehearsalRecord>),
-    /// Any other entry: its position.
-    Other(u64),
-}
-
-impl Record {
-    /// Where the entry stands.
-    pub fn seq(&self) -> u64 {
-        match self {
-            Record::Grant(record) => record.seq,
-            Record::Rehearsal(record) => record.seq,
-            Record::Other(seq) => *seq,
-        }
     }
 }
 

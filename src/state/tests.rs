@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use super::fixture::*;
 use super::*;
 use crate::keys::sample_secret;
-use crate::statement::Genesis;
+use crate::statement::{Genesis, Grant};
 use crate::verdict::Code;
 
 /// The codes that speak against an entry made of these files.
@@ -49,7 +49,7 @@ fn a_stored_state_is_read_back() {
 #[test]
 fn the_exported_signers_are_those_who_may_sign_entries() {
     let text = Book::new().state.allowed_signers();
-    assert_eq!(text.lines().count(), 5);
+    assert_eq!(text.lines().count(), 6);
     assert!(text.starts_with("abe namespaces=\"git\" ssh-ed25519 AAAA"), "{text}");
 }
 

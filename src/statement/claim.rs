@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::decision::{Begin, KeyChange, Note, PolicyChange, Void, roles_fit};
 use super::{Kind, Label, MAX_KEYS, MAX_MENTIONS, MAX_TEXT_BYTES, Run, StatementError};
 use crate::canon;
 use crate::digest::Digest;
@@ -22,6 +23,16 @@ pub enum Claim {
     Rehearsal(Rehearsal),
     /// A rehearsal was repeated; [`Rehearsal::of`] names it.
     Rerun(Rehearsal),
+    /// An operator begins a rehearsal.
+    Begin(Begin),
+    /// An entry counts no more.
+    Void(Void),
+    /// The owners change the keys.
+    Key(KeyChange),
+    /// The owners change the policy.
+    Policy(PolicyChange),
+    /// An auditor's word.
+    Note(Note),
 }
 
 /// What a key may do. Keys of `log` and `witness` do nothing else: a cosignature must never be another claim.
@@ -105,18 +116,35 @@ pub struct Scope {
     pub source: Option<Digest>,
 }
 
-/// What a rehearsal may come to. There is one outcome, and it speaks of the rollback on the clone alone.
+/// What a rehearsal may come to. Both outcomes speak of the rollback on the clone alone; the second proves nothing,
+/// and is recorded so that a failure cannot be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Outcome {
     /// The rollback restored the clone exactly.
     #[serde(rename = "ROLLBACK_EXACT")]
     RollbackExact,
+    /// It did not: the packet shows the leg that failed.
+    #[serde(rename = "ROLLBACK_NOT_EXACT")]
+    RollbackNotExact,
+}
+
+impl Outcome {
+    /// The name in statements.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::RollbackExact => "ROLLBACK_EXACT",
+            Outcome::RollbackNotExact => "ROLLBACK_NOT_EXACT",
+        }
+    }
 }
 
 /// A rehearsal, or a rerun of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rehearsal {
+    /// The leaf of the begin that announced it. Absent in a rerun.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub begin: Option<Digest>,
     /// The day, `YYYY-MM-DD`, as the operator's clock had it.
     pub date: String,
     /// The leaf of the grant that this rehearsal consumes; a rerun names that of the rehearsal it repeats.
@@ -158,6 +186,11 @@ impl Claim {
             Claim::Grant(_) => Kind::Grant,
             Claim::Rehearsal(_) => Kind::Rehearsal,
             Claim::Rerun(_) => Kind::Rerun,
+            Claim::Begin(_) => Kind::Begin,
+            Claim::Void(_) => Kind::Void,
+            Claim::Key(_) => Kind::Key,
+            Claim::Policy(_) => Kind::Policy,
+            Claim::Note(_) => Kind::Note,
         }
     }
 
@@ -167,6 +200,11 @@ impl Claim {
             Claim::Genesis(genesis) => &genesis.name,
             Claim::Grant(grant) => &grant.id,
             Claim::Rehearsal(r) | Claim::Rerun(r) => &r.run_id,
+            Claim::Begin(begin) => &begin.id,
+            Claim::Void(void) => &void.id,
+            Claim::Key(change) => change.name(),
+            Claim::Policy(change) => &change.id,
+            Claim::Note(note) => &note.id,
         }
     }
 
@@ -174,7 +212,7 @@ impl Claim {
     pub fn packet_tree(&self) -> Option<&Digest> {
         match self {
             Claim::Rehearsal(r) | Claim::Rerun(r) => Some(&r.packet_tree),
-            Claim::Genesis(_) | Claim::Grant(_) => None,
+            _ => None,
         }
     }
 
@@ -190,6 +228,10 @@ impl Claim {
             },
             Claim::Rehearsal(r) => r.check(false),
             Claim::Rerun(r) => r.check(true),
+            Claim::Key(change) => change.check(),
+            Claim::Void(void) => void.check(),
+            Claim::Note(note) => note.check(),
+            Claim::Begin(_) | Claim::Policy(_) => Ok(()),
         }
     }
 }
@@ -205,11 +247,7 @@ impl Genesis {
             if !names.insert(&key.name) || !prints.insert(key.public.fingerprint()) {
                 return Err(StatementError::field(KEYS, "distinct names and keys", &key.name));
             }
-            let alone = key.roles.iter().any(|r| matches!(r, Role::Log | Role::Witness));
-            if key.roles.is_empty() || (alone && key.roles.len() > 1) {
-                let found = key.roles.iter().map(|r| r.name()).collect::<Vec<_>>().join("+");
-                return Err(StatementError::field(KEYS, "a role, `log` and `witness` alone", found));
-            }
+            roles_fit(KEYS, &key.roles)?;
         }
         let owners = self.keys.iter().filter(|k| k.roles.contains(&Role::Owner)).count();
         if !(1..=owners).contains(&(self.owner_threshold as usize)) {
@@ -233,6 +271,9 @@ impl Rehearsal {
                 "one in a rerun, none in a rehearsal",
                 found,
             ));
+        }
+        if rerun && self.begin.is_some() {
+            return Err(StatementError::field("/predicate/rerun/begin", "none in a rerun", "one"));
         }
         // A day is what a timestamp's day can be.
         if format!("{}T00:00:00Z", self.date).parse::<Timestamp>().is_err() {

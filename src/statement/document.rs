@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, Genesis, Grant, Rehearsal, Scope};
+use super::decision::{Begin, KeyChange, Note, PolicyChange, Void};
 use super::{Kind, Label, Nonce, Statement, StatementError, Subjects};
 use crate::digest::Digest;
 use crate::keys::Fingerprint;
 
 /// The in-toto statement type.
 const TYPE: &str = "https://in-toto.io/Statement/v1";
-/// The one subject of a grant.
+/// The one subject of a claim without files.
 pub(super) const LEDGER_SUBJECT: &str = "ledger";
 
 /// The document as it is stored; its rules are those of [`Statement`].
@@ -47,18 +48,28 @@ struct SubjectDigest {
 #[serde(deny_unknown_fields)]
 struct Predicate {
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    begin: Option<Begin>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     genesis: Option<Genesis>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     grant: Option<GrantDocument>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    key: Option<KeyChange>,
     kind: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     ledger: Option<Digest>,
     nonce: Nonce,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    note: Option<Note>,
     policy: Hold,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    policy_change: Option<PolicyChange>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     rehearsal: Option<Rehearsal>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     rerun: Option<Rehearsal>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    void: Option<Void>,
 }
 
 /// There is one policy about production, and nothing can lift it.
@@ -78,6 +89,21 @@ struct GrantDocument {
     operator: Fingerprint,
     scope: Scope,
     single_use: Yes,
+}
+
+impl From<Grant> for GrantDocument {
+    fn from(grant: Grant) -> GrantDocument {
+        let Grant { id, operator, scope, expires_after_seq } = grant;
+        let decision = Decision::AuthorizeProductionRehearsalOnly;
+        GrantDocument { decision, expires_after_seq, id, operator, scope, single_use: Yes }
+    }
+}
+
+impl From<GrantDocument> for Grant {
+    fn from(document: GrantDocument) -> Grant {
+        let GrantDocument { id, operator, scope, expires_after_seq, .. } = document;
+        Grant { id, operator, scope, expires_after_seq }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
@@ -121,16 +147,31 @@ impl Document {
     pub(super) fn from_statement(statement: &Statement) -> Document {
         let claim = statement.claim.clone();
         let kind = claim.kind();
-        let (mut genesis, mut grant, mut rehearsal, mut rerun) = (None, None, None, None);
+        let mut predicate = Predicate {
+            begin: None,
+            genesis: None,
+            grant: None,
+            key: None,
+            kind: kind.name().to_owned(),
+            ledger: statement.ledger,
+            nonce: statement.nonce,
+            note: None,
+            policy: Hold::HoldProduction,
+            policy_change: None,
+            rehearsal: None,
+            rerun: None,
+            void: None,
+        };
         match claim {
-            Claim::Genesis(g) => genesis = Some(g),
-            Claim::Grant(Grant { id, operator, scope, expires_after_seq }) => {
-                let decision = Decision::AuthorizeProductionRehearsalOnly;
-                grant =
-                    Some(GrantDocument { decision, expires_after_seq, id, operator, scope, single_use: Yes });
-            }
-            Claim::Rehearsal(r) => rehearsal = Some(r),
-            Claim::Rerun(r) => rerun = Some(r),
+            Claim::Genesis(claim) => predicate.genesis = Some(claim),
+            Claim::Grant(claim) => predicate.grant = Some(claim.into()),
+            Claim::Rehearsal(claim) => predicate.rehearsal = Some(claim),
+            Claim::Rerun(claim) => predicate.rerun = Some(claim),
+            Claim::Begin(claim) => predicate.begin = Some(claim),
+            Claim::Void(claim) => predicate.void = Some(claim),
+            Claim::Key(claim) => predicate.key = Some(claim),
+            Claim::Policy(claim) => predicate.policy_change = Some(claim),
+            Claim::Note(claim) => predicate.note = Some(claim),
         }
         let subject = |(name, digest): (&String, &Digest)| Subject {
             digest: SubjectDigest { sha256: *digest },
@@ -138,45 +179,37 @@ impl Document {
         };
         Document {
             type_: TYPE.to_owned(),
-            predicate: Predicate {
-                genesis,
-                grant,
-                kind: kind.name().to_owned(),
-                ledger: statement.ledger,
-                nonce: statement.nonce,
-                policy: Hold::HoldProduction,
-                rehearsal,
-                rerun,
-            },
+            predicate,
             predicate_type: kind.predicate_type().to_owned(),
             subject: statement.subjects.iter().map(subject).collect(),
         }
     }
 
     pub(super) fn into_statement(self) -> Result<Statement, StatementError> {
-        let Predicate { genesis, grant, kind, ledger, nonce, policy: Hold::HoldProduction, rehearsal, rerun } =
-            self.predicate;
-        let kind: Kind = kind.parse()?;
+        let predicate = self.predicate;
+        let kind: Kind = predicate.kind.parse()?;
         demand("/_type", TYPE, &self.type_)?;
         demand("/predicateType", kind.predicate_type(), &self.predicate_type)?;
-        let claim = match (kind, genesis, grant, rehearsal, rerun) {
-            (Kind::Genesis, Some(g), None, None, None) => Claim::Genesis(g),
-            (Kind::Grant, None, Some(g), None, None) => Claim::Grant(Grant {
-                id: g.id,
-                operator: g.operator,
-                scope: g.scope,
-                expires_after_seq: g.expires_after_seq,
-            }),
-            (Kind::Rehearsal, None, None, Some(r), None) => Claim::Rehearsal(r),
-            (Kind::Rerun, None, None, None, Some(r)) => Claim::Rerun(r),
+        let claims = [
+            predicate.genesis.map(Claim::Genesis),
+            predicate.grant.map(|document| Claim::Grant(document.into())),
+            predicate.rehearsal.map(Claim::Rehearsal),
+            predicate.rerun.map(Claim::Rerun),
+            predicate.begin.map(Claim::Begin),
+            predicate.void.map(Claim::Void),
+            predicate.key.map(Claim::Key),
+            predicate.policy_change.map(Claim::Policy),
+            predicate.note.map(Claim::Note),
+        ];
+        let mut claims = claims.into_iter().flatten();
+        let claim = match (claims.next(), claims.next()) {
+            (Some(claim), None) if claim.kind() == kind => claim,
             _ => {
-                return Err(StatementError::field(
-                    "/predicate",
-                    format!("one claim, `{}`", kind.name()),
-                    "others",
-                ));
+                let expected = format!("one claim, `{}`", kind.name());
+                return Err(StatementError::field("/predicate", expected, "others"));
             }
         };
+        let (ledger, nonce) = (predicate.ledger, predicate.nonce);
         let ordered = self.subject.windows(2).find(|pair| pair[0].name >= pair[1].name);
         if let Some([_, odd]) = ordered {
             return Err(StatementError::field("/subject", "names in ascending order, each once", &odd.name));

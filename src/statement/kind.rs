@@ -15,11 +15,31 @@ pub enum Kind {
     Rehearsal,
     /// Somebody's repetition of a rehearsal, with the same packet.
     Rerun,
+    /// An operator's announcement of a rehearsal.
+    Begin,
+    /// An entry counts no more.
+    Void,
+    /// The owners change the keys.
+    Key,
+    /// The owners change the policy.
+    Policy,
+    /// An auditor's word about an entry.
+    Note,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Genesis, Kind::Grant, Kind::Rehearsal, Kind::Rerun];
+    pub const ALL: [Kind; 9] = [
+        Kind::Genesis,
+        Kind::Grant,
+        Kind::Rehearsal,
+        Kind::Rerun,
+        Kind::Begin,
+        Kind::Void,
+        Kind::Key,
+        Kind::Policy,
+        Kind::Note,
+    ];
 
     /// The name in trailers, subjects and statements.
     pub fn name(self) -> &'static str {
@@ -28,6 +48,11 @@ impl Kind {
             Kind::Grant => "grant",
             Kind::Rehearsal => "rehearsal",
             Kind::Rerun => "rerun",
+            Kind::Begin => "begin",
+            Kind::Void => "void",
+            Kind::Key => "key",
+            Kind::Policy => "policy",
+            Kind::Note => "note",
         }
     }
 
@@ -38,12 +63,27 @@ impl Kind {
             Kind::Grant => "https://fix7-ledger.example/grant/v1",
             Kind::Rehearsal => "https://fix7-ledger.example/rollback-rehearsal/v1",
             Kind::Rerun => "https://fix7-ledger.example/rerun/v1",
+            Kind::Begin => "https://fix7-ledger.example/begin/v1",
+            Kind::Void => "https://fix7-ledger.example/void/v1",
+            Kind::Key => "https://fix7-ledger.example/key/v1",
+            Kind::Policy => "https://fix7-ledger.example/policy/v1",
+            Kind::Note => "https://fix7-ledger.example/note/v1",
         }
     }
 
     /// Whether its tree holds a packet.
     pub fn has_packet(self) -> bool {
         matches!(self, Kind::Rehearsal | Kind::Rerun)
+    }
+
+    /// Whether its tree holds a policy.
+    pub fn has_policy(self) -> bool {
+        matches!(self, Kind::Genesis | Kind::Policy)
+    }
+
+    /// Whether its tree holds no file but the statement and its signatures: its one subject is the ledger.
+    pub fn is_bare(self) -> bool {
+        !self.has_packet() && !self.has_policy()
     }
 }
 

@@ -12,8 +12,8 @@
 //!  "subject":[{"digest":{"sha256":"…"},"name":"packet/HASH_MANIFEST.txt"},…]}
 //! ```
 //!
-//! The subjects are every other file of the entry's tree, sorted by path bytes. A grant has no files: its one
-//! subject is `ledger` with the genesis digest. A genesis has no `ledger`: its own digest becomes it.
+//! The subjects are every other file of the entry's tree, sorted by path bytes. A grant, as every
+//! claim without files, has one subject: `ledger` with the genesis digest. A genesis has no `ledger`: its own digest becomes it.
 //!
 //! ```
 //! use fix7_ledger::{digest::Digest, statement::{Claim, Grant, Nonce, Scope, Statement}};
@@ -35,15 +35,19 @@ use crate::canon;
 use crate::digest::Digest;
 
 mod claim;
+mod decision;
 mod document;
 mod kind;
 mod label;
+mod proposal;
 mod run;
 
 pub use claim::{Claim, Genesis, Grant, KeyEntry, Mention, Outcome, Rehearsal, Role, Scope};
+pub use decision::{Begin, KeyChange, KeyEnd, KeyRevocation, Note, PolicyChange, Void};
 pub use document::Document;
 pub use kind::Kind;
 pub use label::{Label, LabelError, MAX_LABEL_BYTES, Nonce};
+pub use proposal::{MAX_PROPOSAL_BYTES, Proposal};
 pub use run::{MAX_RUN_BYTES, MAX_RUN_DEPTH, Run};
 
 /// Largest `statement.json` in bytes: 256 subjects, 256 mentions and `run` fit; more only feeds the parser.
@@ -61,7 +65,7 @@ pub const MAX_KEYS: usize = 64;
 pub const STATEMENT_FILE: &str = "statement.json";
 /// The file that holds its signatures.
 pub const SIGNATURE_FILE: &str = "statement.sig";
-/// The file that holds the policy in a genesis.
+/// The file that holds the policy in a genesis and in a change of it.
 pub const POLICY_FILE: &str = "policy.toml";
 /// The directory that holds the packet.
 pub const PACKET_DIR: &str = "packet/";
@@ -127,8 +131,30 @@ impl Statement {
     /// # Errors
     /// A rule of the claim does not hold.
     pub fn grant(ledger: Digest, nonce: Nonce, grant: Grant) -> Result<Statement, StatementError> {
+        Statement::bare(ledger, nonce, Claim::Grant(grant))
+    }
+
+    /// A claim without files in the ledger whose genesis statement has this digest.
+    ///
+    /// # Errors
+    /// A rule of the claim does not hold, or its kind has files.
+    pub fn bare(ledger: Digest, nonce: Nonce, claim: Claim) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(document::LEDGER_SUBJECT.to_owned(), ledger)]);
-        Statement { subjects, ledger: Some(ledger), nonce, claim: Claim::Grant(grant) }.written()
+        Statement { subjects, ledger: Some(ledger), nonce, claim }.written()
+    }
+
+    /// A change of the policy, about the new policy file.
+    ///
+    /// # Errors
+    /// A rule of the claim does not hold.
+    pub fn policy(
+        ledger: Digest,
+        nonce: Nonce,
+        change: PolicyChange,
+        policy: Digest,
+    ) -> Result<Statement, StatementError> {
+        let subjects = Subjects::from([(POLICY_FILE.to_owned(), policy)]);
+        Statement { subjects, ledger: Some(ledger), nonce, claim: Claim::Policy(change) }.written()
     }
 
     /// A rehearsal, or a rerun where the claim names the rehearsal that it repeats, about the packet's files
@@ -224,11 +250,9 @@ impl Statement {
         }
         let names = self.subjects.keys();
         let fits = |name: &String| match self.kind() {
-            Kind::Genesis => name == POLICY_FILE,
-            Kind::Grant => name == document::LEDGER_SUBJECT,
-            Kind::Rehearsal | Kind::Rerun => {
-                name.len() <= MAX_TEXT_BYTES && name.strip_prefix(PACKET_DIR).is_some_and(|n| !n.is_empty())
-            }
+            kind if kind.has_policy() => name == POLICY_FILE,
+            kind if kind.is_bare() => name == document::LEDGER_SUBJECT,
+            _ => name.len() <= MAX_TEXT_BYTES && name.strip_prefix(PACKET_DIR).is_some_and(|n| !n.is_empty()),
         };
         if let Some(odd) = names.clone().find(|n| !fits(n)) {
             let expected = format!("the files of a {}", self.kind().name());
@@ -237,7 +261,7 @@ impl Statement {
         if self.subjects.is_empty() {
             return Err(StatementError::field("/subject", "at least one", 0));
         }
-        if self.kind() == Kind::Grant && self.subjects.values().next() != self.ledger.as_ref() {
+        if self.kind().is_bare() && self.subjects.values().next() != self.ledger.as_ref() {
             return Err(StatementError::field("/subject", "the ledger's digest", "another digest"));
         }
         if self.ledger.is_some() != (self.kind() != Kind::Genesis) {

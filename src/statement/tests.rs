@@ -26,6 +26,7 @@ fn genesis() -> Genesis {
 
 fn rehearsal(of: Option<Digest>) -> Statement {
     let claim = Rehearsal {
+        begin: None,
         run_id: "run-1".parse().expect("a label"),
         grant: Digest::of(b"grant"),
         of,
@@ -116,7 +117,7 @@ fn fields_that_contradict_the_kind_are_refused() {
         (&grant, "/predicate/grant/scope/every", true.into()),
         (&grant, "/predicate/grant/expires_after_seq", (-1).into()),
         (&grant, "/predicate/kind", "rehearsal".into()),
-        (&grant, "/predicate/kind", "void".into()),
+        (&grant, "/predicate/kind", "lift".into()),
         (&grant, "/subject/0/digest/sha256", digest()),
         (&grant, "/subject/0/name", "other".into()),
         (&grant, "/predicate/ledger", serde_json::Value::Null),
@@ -155,8 +156,8 @@ fn fields_that_contradict_the_kind_are_refused() {
 
 #[test]
 fn an_unknown_kind_has_its_own_refusal() {
-    let refused = changed(&rehearsal(None), "/predicate/kind", "void".into());
-    assert!(matches!(refused, Err(StatementError::KindUnknown(kind)) if kind == "void"));
+    let refused = changed(&rehearsal(None), "/predicate/kind", "lift".into());
+    assert!(matches!(refused, Err(StatementError::KindUnknown(kind)) if kind == "lift"));
 }
 
 #[test]

@@ -264,6 +264,8 @@ impl Verifier {
                 }
             }
         }
+        // What every entry holding does not settle: a rehearsal that nobody recorded, entries of a stolen key.
+        verdict.merge(self.state.findings());
         // Where the replay stopped, the rest of the ledger may still lead to the remembered head.
         if let (Some(remembered), false) = (self.options.remembered, self.remembered_met) {
             let before = self.head().is_none_or(|head| head.seq < remembered.seq);

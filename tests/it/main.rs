@@ -30,6 +30,7 @@ mod stage;
 mod journey;
 mod independent;
 mod forge;
+mod roles;
 mod stock_git;
 mod server;
 mod damage;

@@ -15,7 +15,7 @@ use fix7_ledger::packet::document::{
 use fix7_ledger::packet::{
     BLOCKERS, CI, DECISION, EXECUTION, LOCK, PROBES, RECOVERY, ROLLBACK, SURFACES, VALIDATOR,
 };
-use fix7_ledger::statement::Document;
+use fix7_ledger::statement::{Document, Proposal};
 use schemars::{Schema, schema_for};
 
 fn schemas() -> Vec<(String, Schema)> {
@@ -33,6 +33,7 @@ fn schemas() -> Vec<(String, Schema)> {
         ("plan.toml", schema_for!(PlanSpec)),
         ("ci-unknown.json", schema_for!(CiItems)),
         ("statement.json", schema_for!(Document)),
+        ("proposal.json", schema_for!(Proposal)),
     ]
     .into_iter()
     .map(|(file, schema)| (format!("{}.schema.json", file.trim_end_matches(".json")), schema))
