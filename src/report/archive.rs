@@ -8,8 +8,9 @@
 //!   blob 0, blob 1, …
 //! ```
 //!
-//! Equal blobs stand there once, and blobs of one path beside each other: a window of 32 KiB then sees the same file of
-//! the entry before, which is nearly the same, where the packet as a whole would already have left it.
+//! Equal blobs stand there once, and those that repeat each other near each other, since deflate looks back 32 KiB only:
+//! first, entry by entry, the small files that name the same digests; then the large ones path by path, next to the same
+//! file of the entry before. Whole packets one after the other would be half as large again and more.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -20,9 +21,14 @@ use serde::Serialize;
 
 use crate::canon;
 use crate::entry::StoredEntry;
+use crate::packet::{BLOCKERS, CI, DECISION, MANIFEST, RECOVERY, ROLLBACK, TREE, VALIDATOR};
+use crate::statement::{PACKET_DIR, STATEMENT_FILE};
 
 /// The format's name.
 pub const FORMAT: &str = "fix7.report/v1";
+/// Files that name the digests of the others.
+const NAMING: [&str; 9] =
+    [STATEMENT_FILE, MANIFEST, TREE, DECISION, VALIDATOR, RECOVERY, BLOCKERS, CI, ROLLBACK];
 /// Columns of the base64 text: so that an editor can open the file.
 const COLUMNS: usize = 120;
 
@@ -42,16 +48,20 @@ struct Entry<'a> {
 /// Packs the entries.
 pub(super) fn pack(entries: &[StoredEntry]) -> String {
     let mut blobs = Blobs::default();
-    let commits: Vec<usize> = entries.iter().map(|entry| blobs.number(&entry.commit)).collect();
-    let mut index: Vec<Entry<'_>> =
-        commits.into_iter().map(|commit| Entry { commit, files: BTreeMap::new() }).collect();
-    let mut by_path: BTreeMap<&str, Vec<(usize, &[u8])>> = BTreeMap::new();
+    let mut index = Vec::with_capacity(entries.len());
+    let mut large: BTreeMap<&str, Vec<(usize, &[u8])>> = BTreeMap::new();
     for (n, entry) in entries.iter().enumerate() {
+        let mut files = BTreeMap::new();
+        let commit = blobs.number(&entry.commit);
         for (path, bytes) in &entry.files {
-            by_path.entry(path).or_default().push((n, bytes));
+            match NAMING.contains(&path.strip_prefix(PACKET_DIR).unwrap_or(path)) {
+                true => drop(files.insert(path.as_str(), blobs.number(bytes))),
+                false => large.entry(path).or_default().push((n, bytes)),
+            }
         }
+        index.push(Entry { commit, files });
     }
-    for (path, files) in by_path {
+    for (path, files) in large {
         for (n, bytes) in files {
             index[n].files.insert(path, blobs.number(bytes));
         }

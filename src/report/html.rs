@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! page.html   {{policy}} {{style}} {{script}} {{archive}}
-//! script      bytes.js · archive.js · entry.js · verify.js · picture.js · view.js · main.js
+//! script      bytes.js · archive.js · entry.js · replay.js · verify.js · picture.js · view.js · main.js
 //! ```
 
 use base64ct::{Base64, Encoding};
@@ -19,10 +19,11 @@ use crate::entry::StoredEntry;
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
 /// The script's parts, in the order in which they build on each other.
-const SCRIPT: [&str; 7] = [
+const SCRIPT: [&str; 8] = [
     include_str!("page/bytes.js"),
     include_str!("page/archive.js"),
     include_str!("page/entry.js"),
+    include_str!("page/replay.js"),
     include_str!("page/verify.js"),
     include_str!("page/picture.js"),
     include_str!("page/view.js"),

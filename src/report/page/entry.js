@@ -112,5 +112,8 @@ function canonical(value) {
   return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
 }
 
+/** The claim in a predicate: under its kind's name, which for a policy's change is taken by the hold. */
+const claimOf = (predicate) => predicate[predicate.kind === "policy" ? "policy_change" : predicate.kind];
+
 /** What the subject line calls the entry: the name in its claim. */
-const claimLabel = (claim) => claim.name ?? claim.id ?? claim.run_id;
+const claimLabel = (claim) => claim.run_id ?? claim.id ?? claim.name;

@@ -76,7 +76,7 @@ function wallsPicture(proof) {
   return drawing(240, 180, words, { class: "walls" }, walls, s("text", { x: 120, y: 88, class: "core" }, "clone"), s("text", { x: 120, y: 104, class: "hash" }, `${contacts} contacts`));
 }
 
-const LANES = { genesis: 0, grant: 0, rehearsal: 1, rerun: 2 };
+const LANES = { genesis: 0, grant: 0, key: 0, policy: 0, begin: 1, rehearsal: 1, rerun: 2 };
 const lane = (kind) => LANES[kind] ?? 3;
 
 /** The timeline: a lane for permissions, rehearsals, repetitions and the rest; a line from each to what it follows. */
@@ -88,10 +88,10 @@ function timelinePicture(entries, open) {
   const x = (seq) => 88 + gap * seq + gap / 2;
   const y = (kind) => 24 + 44 * lane(kind);
   const byLeaf = new Map(entries.map((entry) => [entry.leafHash, entry]));
-  const names = ["permitted", "rehearsed", "repeated", ...(others ? ["other"] : [])];
+  const names = ["decided", "rehearsed", "repeated", ...(others ? ["other"] : [])];
   const rails = names.map((name, i) => [s("text", { x: 4, y: 28 + 44 * i, class: "track" }, name), s("path", { d: `M84 ${24 + 44 * i} H${width - 4}`, class: "rail" })]);
   const links = entries.map((entry) => {
-    const from = byLeaf.get(entry.kind === "rerun" ? entry.claim?.of : entry.claim?.grant);
+    const from = byLeaf.get(entry.claim?.of ?? entry.claim?.begin ?? entry.claim?.grant);
     if (!from) return null;
     const [x1, y1, x2, y2] = [x(from.seq), y(from.kind), x(entry.seq), y(entry.kind)];
     return s("path", { d: `M${x1} ${y1} C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2} ${x2} ${y2}`, class: "link" });

@@ -13,8 +13,6 @@ const STEPS = [
 ];
 const [OBJECT, CHAIN, CONTENT, SIGNATURES, AUTHORITY, PACKET, GRANTS, COMPLETENESS] = STEPS.keys();
 
-/** What a kind asks of the key that signs it. */
-const ROLE = { genesis: "owner", grant: "owner", rehearsal: "operator", rerun: "operator" };
 const PREDICATE = { rehearsal: "rollback-rehearsal" };
 const FRAME = ["statement.json", "statement.sig"];
 
@@ -27,11 +25,7 @@ class Verification {
     this.gaps = STEPS.map(() => []);
     this.tree = new Tree();
     this.leaves = [];
-    this.keys = new Map();
-    this.grants = new Map();
-    this.runs = new Map();
-    this.nonces = new Set();
-    this.labels = new Set();
+    this.replay = new Replay();
     this.signers = new Set();
     this.stopped = null;
   }
@@ -52,6 +46,8 @@ class Verification {
       await this.entry(seq, stored);
       if (seq % 8 === 0) await progress(seq);
     }
+    for (const { seq, what } of this.replay.suspects.values()) this.gaps[AUTHORITY].push({ seq, what });
+    for (const { seq } of this.replay.begins.values()) this.gaps[GRANTS].push({ seq, what: "what was begun here was never recorded" });
     await this.step(COMPLETENESS, null, () => this.pinned());
     return this.report();
   }
@@ -75,10 +71,10 @@ class Verification {
     if (entry.leaf.packetTree) await this.step(PACKET, seq, () => this.packet(entry, stored));
     // What needs the entries before stops at the first entry that does not hold.
     const chained = this.stopped === null && (await this.step(CHAIN, seq, () => this.chain(seq, entry)));
-    const authorised = this.stopped === null && claim && signed && (await this.step(AUTHORITY, seq, () => this.authority(entry, claim, signed, stored)));
-    const granted = this.stopped === null && claim && (await this.step(GRANTS, seq, () => this.granted(entry, claim)));
+    const authorised = this.stopped === null && claim && signed && (await this.step(AUTHORITY, seq, () => this.replay.authority(entry, claim, signed, stored)));
+    const granted = this.stopped === null && claim && (await this.step(GRANTS, seq, () => this.replay.granted(entry, claim)));
     if (!chained || !claim || !authorised || !granted) this.stopped ??= seq;
-    else this.fold(entry, claim, toHex(leafHash));
+    else await this.replay.fold(entry, claim, signed, stored, toHex(leafHash));
     if (signed) this.signers.add(entry.leaf.key);
     await this.tree.push(leafHash);
     this.leaves.push(toHex(leafHash));
@@ -91,7 +87,7 @@ class Verification {
     require((leaf.kind === "genesis") === (seq === 0), "a ledger begins with its genesis, and has no other");
     require(leaf.prev === (this.leaves.at(-1) ?? ZERO), "Fix7-Prev is not the entry before");
     require(leaf.root === toHex(await this.tree.root()), "Fix7-Root is not the Merkle root over the entries before");
-    require(leaf.ledger === (this.ledger ?? leaf.statement), "Fix7-Ledger is another ledger");
+    require(leaf.ledger === (this.replay.ledger ?? leaf.statement), "Fix7-Ledger is another ledger");
     require(!last || leaf.time >= last.entry.leaf.time, "its time is before that of the entry before");
     const commit = last && join(toBytes(`commit ${last.commit.length}\0`), last.commit);
     require(parent === (commit ? toHex(await digest("SHA-1", commit)) : undefined), "its parent is not the commit before");
@@ -111,7 +107,7 @@ class Verification {
     require(statement._type === "https://in-toto.io/Statement/v1" && statement.predicateType === expected, "statement.json is of another type");
     require(predicate.kind === leaf.kind && predicate.policy === "HOLD_PRODUCTION", "statement.json is of another kind");
     require(leaf.ledger === (predicate.ledger ?? leaf.statement), "statement.json is for another ledger");
-    const claim = predicate[leaf.kind];
+    const claim = claimOf(predicate);
     require(claimLabel(claim) === label, "the subject line has another name than statement.json");
     require(claim.packet_tree === leaf.packetTree, "Fix7-Packet-Tree is not what statement.json names");
     const named = new Map(statement.subject.map(({ name, digest }) => [name, digest.sha256]));
@@ -149,49 +145,6 @@ class Verification {
     return signatures;
   }
 
-  /** May these keys say this here? Keys come from the genesis alone, which its id pins. */
-  async authority({ leaf, author }, claim, signatures, { files }) {
-    const role = ROLE[leaf.kind];
-    if (!role) throw new NotEstablished(`entries of kind ${leaf.kind} are not replayed here`);
-    const keys = leaf.kind === "genesis" ? await registered(claim.keys) : this.keys;
-    require(leaf.policy === (this.policy ?? ZERO), "Fix7-Policy is not the policy in force");
-    const signers = signatures.map(({ keyid }) => keyid);
-    for (const { keyid, sig } of signatures) {
-      const record = keys.get(keyid);
-      require(record, `the key ${keyid} is not registered`);
-      require(record.roles.includes(role), `${record.name} has not the role ${role}`);
-      if (keyid === leaf.key) require(record.name === author, `the author is ${author}, the key's holder ${record.name}`);
-      else await verifySignature(record.key, pae(files.get("statement.json")), fromBase64(sig));
-    }
-    require(!this.nonces.has(claim.nonce), "its nonce was used before");
-    require(!this.labels.has(labelKey(leaf.kind, claim)), "its name was used before");
-    if (leaf.kind === "grant") {
-      require(signers.length >= this.threshold, `${signers.length} owners signed, ${this.threshold} are needed`);
-      require(signers.some((key) => key !== claim.operator), "the operator alone granted it");
-      require(keys.get(claim.operator)?.roles.includes("operator"), "it is for somebody who is no operator");
-    }
-    if (leaf.kind === "genesis") {
-      this.keys = keys;
-      this.threshold = claim.owner_threshold;
-      this.policy = await sha256Hex(files.get("policy.toml") ?? new Uint8Array());
-    }
-  }
-
-  granted({ leaf }, claim) {
-    if (leaf.kind === "rehearsal") {
-      const grant = this.grants.get(claim.grant);
-      require(grant, "it names no grant of this ledger");
-      require(grant.spentBy === undefined, `its grant was spent by #${grant.spentBy}`);
-      require(grant.operator === leaf.key, "its grant is for another operator");
-      require(grant.last === undefined || leaf.seq <= grant.last, `its grant ended at #${grant.last}`);
-    }
-    if (leaf.kind === "rerun") {
-      const run = this.runs.get(claim.of);
-      require(run, "it repeats no rehearsal of this ledger");
-      require(run.packetTree === claim.packet_tree && run.grant === claim.grant, "it reached another packet than the rehearsal that it repeats");
-    }
-  }
-
   /** The manifest lists every file of the packet, and packet_tree.sha256 the manifest. */
   async packet({ leaf }, { files }) {
     const manifest = toText(files.get("packet/HASH_MANIFEST.txt") ?? new Uint8Array());
@@ -201,17 +154,6 @@ class Verification {
     let expected = "";
     for (const path of paths) expected += `${await sha256Hex(files.get(path))}  ${path.slice("packet/".length)}\n`;
     require(manifest === expected, "HASH_MANIFEST.txt does not list the files that are here");
-  }
-
-  fold({ leaf }, claim, leafHash) {
-    this.ledger ??= leaf.ledger;
-    this.nonces.add(claim.nonce);
-    this.labels.add(labelKey(leaf.kind, claim));
-    if (leaf.kind === "grant") this.grants.set(leafHash, { operator: claim.operator, last: claim.expires_after_seq });
-    if (leaf.kind === "rehearsal") {
-      this.grants.get(claim.grant).spentBy = leaf.seq;
-      this.runs.set(leafHash, { packetTree: claim.packet_tree, grant: claim.grant });
-    }
   }
 
   /** Is this the ledger that the auditor means? */
@@ -251,21 +193,10 @@ function pae(statement) {
   return join(toBytes(`DSSEv1 ${type.length} ${type} ${statement.length} `), statement);
 }
 
-async function registered(keys) {
-  const records = new Map();
-  for (const { name, public: line, roles } of keys) {
-    const key = keyOfLine(line);
-    records.set(await fingerprint(key), { name, roles, key });
-  }
-  return records;
-}
-
-const labelKey = (kind, claim) => `${PACKET_KINDS.has(kind) ? "run" : kind} ${claimLabel(claim)}`;
-
 /** May a file stand in the tree of an entry of this kind? */
 function plainPath(path, kind) {
   if (FRAME.includes(path)) return true;
-  if (path === "policy.toml") return kind === "genesis";
+  if (path === "policy.toml") return kind === "genesis" || kind === "policy";
   return PACKET_KINDS.has(kind) && path.length <= 240 && /^packet(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/.test(path);
 }
 

@@ -10,7 +10,7 @@ async function readForView(stored, seq) {
       return bytes && JSON.parse(toText(bytes));
     };
     const leafHash = toHex(await sha256(join(Uint8Array.of(0), toBytes(trailers))));
-    const entry = { seq, author, label, leafHash, kind: leaf.kind, time: leaf.time, packetTree: leaf.packetTree, key: leaf.key, ledger: leaf.ledger, claim: statement.predicate[leaf.kind] };
+    const entry = { seq, author, label, leafHash, kind: leaf.kind, time: leaf.time, packetTree: leaf.packetTree, key: leaf.key, ledger: leaf.ledger, claim: claimOf(statement.predicate) };
     if (leaf.packetTree) {
       entry.packet = {
         lock: json("rehearsal-target-lock"),
@@ -80,6 +80,9 @@ function openQuestions(entry, entries) {
   const { lock, rollback, surfaces, ci, blockers } = entry.packet;
   const open = [];
   const legs = (outcome) => rollback.entries.filter((leg) => leg.outcome === outcome).map(({ leg }) => leg).join(", ");
+  const voided = entries.find(({ kind, claim }) => kind === "void" && claim?.of === entry.leafHash);
+  if (voided) open.push(`Anything: entry #${voided.seq} voids it (${voided.claim.reason}).`);
+  for (const note of entries.filter(({ kind, claim }) => kind === "note" && claim?.of === entry.leafHash)) open.push(`Note by ${note.author} (#${note.seq}): ${note.claim.text}`);
   if (rollback.nondeterministic) open.push("The change gives another state each time: the changed state cannot be compared.");
   for (const outcome of ["no_down", "not_applicable", "could_not_establish"]) if (legs(outcome)) open.push(`${legs(outcome)}: ${OUTCOMES[outcome]}.`);
   if (rollback.entries.some((leg) => leg.leg === "down" && leg.outcome === "exact")) open.push("That the rollback script restores the file byte for byte: only its rows are compared.");

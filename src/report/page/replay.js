@@ -1,0 +1,157 @@
+// The replay: what the entries so far amount to, and whether the next one may say what it says. As ledger/SPEC.md,
+// section 6; authority for an entry comes from those before it, and the first keys from the genesis, which its id pins.
+
+/** Which roles may sign a kind. A kind that is not listed is not established, never held. */
+const ROLES = {
+  genesis: ["owner"],
+  grant: ["owner"],
+  key: ["owner"],
+  policy: ["owner"],
+  rehearsal: ["operator"],
+  rerun: ["operator"],
+  begin: ["operator"],
+  void: ["owner", "operator"],
+  note: ["auditor"],
+};
+
+class Replay {
+  constructor() {
+    this.keys = new Map();
+    this.grants = new Map();
+    this.runs = new Map();
+    this.begins = new Map();
+    this.seqs = new Map();
+    this.used = new Set();
+    this.signed = [];
+    this.suspects = new Map();
+  }
+
+  /** May these keys say this here? */
+  async authority({ leaf, author }, claim, signatures, { files }) {
+    const roles = ROLES[leaf.kind];
+    if (!roles) throw new NotEstablished(`entries of kind ${leaf.kind} are not replayed here`);
+    const keys = leaf.kind === "genesis" ? await registered(claim.keys, leaf.seq) : this.keys;
+    require(leaf.policy === (this.policy ?? ZERO), "Fix7-Policy is not the policy in force");
+    for (const { keyid, sig } of signatures) {
+      const record = keys.get(keyid);
+      require(record, `the key ${keyid} is not registered`);
+      require(record.from <= leaf.seq && leaf.seq <= record.last, `the key of ${record.name} does not count here`);
+      require(record.roles.some((role) => roles.includes(role)), `${record.name} has not the role ${roles.join(" or ")}`);
+      if (keyid === leaf.key) require(record.name === author, `the author is ${author}, the key's holder ${record.name}`);
+      else await verifySignature(record.key, pae(files.get("statement.json")), fromBase64(sig));
+    }
+    for (const once of usedBy(leaf.kind, claim)) require(!this.used.has(once), `its ${once.split(" ")[0]} was used before`);
+    const signers = signatures.map(({ keyid }) => keyid);
+    const owners = signers.filter((key) => keys.get(key).roles.includes("owner")).length;
+    const decided = ["grant", "key", "policy"].includes(leaf.kind) || (leaf.kind === "void" && this.grants.has(claim.of));
+    if (decided) require(owners >= this.threshold, `${owners} owners signed, ${this.threshold} are needed`);
+    if (leaf.kind === "grant") {
+      require(signers.some((key) => key !== claim.operator), "the operator alone granted it");
+      require(this.keys.get(claim.operator)?.roles.includes("operator"), "it is for somebody who is no operator");
+    }
+    if (leaf.kind === "key") await this.keyChanges(leaf.seq, claim);
+    if (leaf.kind === "void") this.voids(claim, signers, owners);
+    if (leaf.kind === "note") {
+      require(this.seqs.has(claim.of), "it is about no entry of this ledger");
+      require(!claim.confirms || this.suspects.has(this.seqs.get(claim.of)), "it confirms an entry that is not suspect");
+    }
+  }
+
+  async keyChanges(seq, change) {
+    if (change.action === "add") {
+      require(!this.keys.has(await fingerprint(keyOfLine(change.public))), "the key was registered before");
+      require(![...this.keys.values()].some(({ name }) => name === change.name), "the name was registered before");
+      return;
+    }
+    const record = this.keys.get(change.key);
+    const last = change.action === "revoke" ? change.last_valid_seq : seq;
+    require(record && record.name === change.name, "it ends a key that is not registered under this name");
+    require(last < record.last && (change.action !== "revoke" || last < seq), "it ends the key at an impossible position");
+    const left = [...this.keys].filter(([key, { roles, last }]) => key !== change.key && roles.includes("owner") && last > seq).length;
+    require(left >= this.threshold, `${left} owners would be left, ${this.threshold} are needed`);
+  }
+
+  voids({ of }, signers, owners) {
+    const grant = this.grants.get(of);
+    if (grant) return require(grant.spentBy === undefined && !grant.void, "the grant was used or is void already");
+    const record = this.runs.get(of) ?? this.begins.get(of);
+    require(record && !record.void, "it voids an entry that counts for nothing else, or is void already");
+    require(owners === signers.length || signers.every((key) => key === record.operator || this.keys.get(key).roles.includes("owner")), "it is signed by neither the operator nor owners");
+  }
+
+  /** Grants are spent once, begins end with their rehearsal, reruns reach the same packet. */
+  granted({ leaf }, claim) {
+    if (leaf.kind === "rehearsal" || leaf.kind === "begin") {
+      const grant = this.grants.get(claim.grant);
+      require(grant, "it names no grant of this ledger");
+      require(grant.spentBy === undefined, `its grant was spent by #${grant.spentBy}`);
+      require(!grant.void && !this.suspects.has(grant.seq), "its grant is void or suspect");
+      require(grant.operator === leaf.key, "its grant is for another operator");
+      require(grant.last === undefined || leaf.seq <= grant.last, `its grant ended at #${grant.last}`);
+      const begun = [...this.begins].find(([, { grant }]) => grant === claim.grant)?.[0];
+      if (leaf.kind === "begin") require(!begun, "something was begun with its grant already");
+      else require(claim.begin === begun, "it is not the rehearsal that was begun with its grant");
+    }
+    if (leaf.kind === "rerun") {
+      const run = this.runs.get(claim.of);
+      require(run?.kind === "rehearsal" && !run.void, "it repeats no rehearsal of this ledger that counts");
+      require(run.packetTree === claim.packet_tree && run.grant === claim.grant && run.result === claim.result, "it reached another packet than the rehearsal that it repeats");
+    }
+  }
+
+  /** Takes in an entry that may stand. */
+  async fold({ leaf }, claim, signatures, { files }, leafHash) {
+    const { seq, kind, key } = leaf;
+    this.ledger ??= leaf.ledger;
+    for (const once of usedBy(kind, claim)) this.used.add(once);
+    this.seqs.set(leafHash, seq);
+    this.signed.push(...signatures.map(({ keyid }) => ({ keyid, seq })));
+    if (kind === "genesis") {
+      this.keys = await registered(claim.keys, seq);
+      this.threshold = claim.owner_threshold;
+    }
+    if (files.has("policy.toml")) this.policy = await sha256Hex(files.get("policy.toml"));
+    if (kind === "grant") this.grants.set(leafHash, { seq, operator: claim.operator, last: claim.expires_after_seq });
+    if (kind === "begin") this.begins.set(leafHash, { seq, operator: key, grant: claim.grant });
+    if (PACKET_KINDS.has(kind)) this.runs.set(leafHash, { kind, operator: key, packetTree: claim.packet_tree, grant: claim.grant, result: claim.result });
+    if (kind === "rehearsal") {
+      this.grants.get(claim.grant).spentBy = seq;
+      this.begins.delete(claim.begin);
+    }
+    if (kind === "void") {
+      for (const records of [this.grants, this.runs]) if (records.has(claim.of)) records.get(claim.of).void = true;
+      this.begins.delete(claim.of);
+    }
+    if (kind === "note" && claim.confirms) this.suspects.delete(this.seqs.get(claim.of));
+    if (kind === "key") await this.changeKey(seq, claim);
+  }
+
+  async changeKey(seq, change) {
+    if (change.action === "add") {
+      for (const [key, record] of await registered([change], seq + 1)) this.keys.set(key, record);
+      return;
+    }
+    const record = this.keys.get(change.key);
+    record.last = change.action === "revoke" ? change.last_valid_seq : seq;
+    if (change.action !== "revoke") return;
+    for (const { keyid, seq: at } of this.signed) {
+      if (keyid === change.key && at > record.last) this.suspects.set(at, { seq: at, what: `it is suspect: the key of ${record.name} was revoked from #${record.last + 1} on` });
+    }
+  }
+}
+
+/** Keys by fingerprint, which count from a position on. */
+async function registered(keys, from) {
+  const records = new Map();
+  for (const { name, public: line, roles } of keys) {
+    const key = keyOfLine(line);
+    records.set(await fingerprint(key), { name, roles, key, from, last: Infinity });
+  }
+  return records;
+}
+
+/** What an entry uses up: its nonce, and the name of a grant or a run. */
+function usedBy(kind, claim) {
+  const name = PACKET_KINDS.has(kind) ? [`name run ${claimLabel(claim)}`] : kind === "grant" ? [`name grant ${claimLabel(claim)}`] : [];
+  return [`nonce ${claim.nonce}`, ...name];
+}
