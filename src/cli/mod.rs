@@ -32,6 +32,7 @@ mod show;
 mod status;
 mod replay;
 mod packet_directory;
+mod publish;
 mod hook;
 mod hooks;
 mod push;
@@ -93,6 +94,8 @@ enum Verb {
     Status(status::Args),
     /// Write the report: one page that shows the rehearsals and verifies itself in a browser, offline.
     Report(report::Args),
+    /// Write a rehearsal's document into a directory, at its path in the knowledge hub.
+    Publish(publish::Args),
     /// Print what other tools need to check entries without this program.
     Export(export::Args),
     /// Judge a packet, sign it and append it to the ledger.
@@ -147,6 +150,7 @@ impl Verb {
             Verb::Show(_) => "show",
             Verb::Status(_) => "status",
             Verb::Report(_) => "report",
+            Verb::Publish(_) => "publish",
             Verb::Export(_) => "export",
             Verb::Record(_) => "record",
             Verb::Verify(_) => "verify",
@@ -182,6 +186,7 @@ impl Verb {
             Verb::Show(args) => show::run(args, ui),
             Verb::Status(args) => status::run(args, ui),
             Verb::Report(args) => report::run(args, ui),
+            Verb::Publish(args) => publish::run(args, ui),
             Verb::Export(args) => export::run(args, ui),
             Verb::Record(args) => record::run(args, ui),
             Verb::Verify(args) => verify::run(args, ui),

@@ -15,6 +15,7 @@ mod key;
 mod hooks;
 mod hooks_live;
 mod ledger;
+mod publish;
 mod ledger_hostile;
 mod packet;
 mod rehearse;
