@@ -38,11 +38,13 @@ mod hooks;
 mod push;
 mod record;
 mod doctor;
+mod dump;
 mod verify;
 mod plan;
 mod policy_choice;
 mod rehearse;
 mod report;
+mod rehearsed;
 mod place;
 mod surroundings;
 mod survey;
@@ -111,6 +113,8 @@ enum Verb {
     Hook(hook::Args),
     /// Try every migration of a history up, down and up again.
     Survey(survey::Args),
+    /// Sign where a PostgreSQL dump comes from, so that it may be rehearsed on.
+    Dump(dump::Args),
     /// Make, import and list the keys that sign; add, retire and revoke those that count in a ledger.
     Key(key::Args),
     /// Show the policy in force, and tighten it.
@@ -158,6 +162,7 @@ impl Verb {
             Verb::Hooks(_) => "hooks",
             Verb::Hook(_) => "hook",
             Verb::Survey(_) => "survey",
+            Verb::Dump(_) => "dump",
             Verb::Key(_) => "key",
             Verb::Policy(_) => "policy",
             Verb::Sign(_) => "sign",
@@ -194,6 +199,7 @@ impl Verb {
             Verb::Hooks(args) => hooks::run(args, ui),
             Verb::Hook(args) => hook::run(args, ui),
             Verb::Survey(args) => survey::run(args, ui),
+            Verb::Dump(args) => dump::run(args, ui),
             Verb::Key(args) => key::run(args, ui),
             Verb::Policy(args) => policy::run(args, ui),
             Verb::Sign(args) => proposal::sign(args, ui),

@@ -5,34 +5,42 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Failure, Ui, escaped};
+use super::answer::{Answer, Failure, Ui};
 use super::policy_choice::PolicyChoice;
-use super::{packet_directory, surroundings};
+use super::{dump, keyring, packet_directory, rehearsed, surroundings};
 use crate::canon;
-use crate::evidence::entry::Entry;
 use crate::evidence::isolation::Level;
-use crate::evidence::{Leg, Outcome, Plan};
+use crate::evidence::lock::AttestedDump;
+use crate::evidence::{EngineName, Plan};
 use crate::judge::{self, derive, request};
 use crate::packet::{Files, MANIFEST, manifest};
 use crate::policy::Policy;
 use crate::rehearse::isolation::Wanted;
+use crate::rehearse::postgres::dump::refuse_live;
+use crate::rehearse::postgres::programs::Programs;
+use crate::rehearse::postgres::rehearsal;
 use crate::rehearse::run::{self, Event, Part, Rehearsal, Request};
 use crate::rehearse::{RehearseError, plan};
 use crate::verdict::{Code, Verdict};
 
-/// Differences shown to a person; all that were listed stand in the evidence.
-const SHOWN_DIFFERENCES: usize = 12;
-
 /// Arguments of `rehearse`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The SQLite database: a copy or a dump, never production. It is only read.
-    #[arg(long, value_name = "DB")]
-    source: PathBuf,
+    /// What runs the SQL; `postgres` is another name for postgresql.
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    engine: Engine,
+    /// The SQLite database: a copy, never production. It is only read.
+    #[arg(long, value_name = "DB", required_if_eq("engine", "sqlite"), conflicts_with = "dump")]
+    source: Option<PathBuf>,
+    /// The PostgreSQL dump, with DUMP.attestation.json beside it (`fix7-ledger dump attest`). It is only read.
+    #[arg(long, value_name = "DUMP", required_if_eq("engine", "postgresql"), requires = "operator_key")]
+    dump: Option<String>,
+    /// The public key of the operator who attested the dump: a name, a .pub file, or a line of OpenSSH.
+    #[arg(long, value_name = "KEY")]
+    operator_key: Option<String>,
     /// The plan's directory (`fix7-ledger plan new DIR` writes a template).
     #[arg(long, value_name = "DIR")]
     plan: PathBuf,
@@ -54,6 +62,27 @@ pub(super) struct Settings {
     /// Readers for the digests; by default one for each core.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// The directory of PostgreSQL's server programs; found by itself where they are installed as usual.
+    #[arg(long, value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
+}
+
+/// The engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// A file that is copied.
+    Sqlite,
+    /// A dump that is restored into a cluster of the rehearsal's own.
+    #[value(name = "postgresql", alias = "postgres")]
+    Postgresql,
+}
+
+/// What is rehearsed on.
+pub(super) enum Source {
+    /// An SQLite database.
+    Database(PathBuf),
+    /// A PostgreSQL dump, and the operator's word on it.
+    Dump(PathBuf, Box<AttestedDump>),
 }
 
 impl Settings {
@@ -89,7 +118,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     packet_directory::vacant(&args.out)?;
     packet_directory::vacant(&run_file(&args.out))?;
     let plan = plan_in(&args.plan)?;
-    let (rehearsal, policy) = rehearse(&args.source, plan, &args.settings, ui)?;
+    let source = args.source()?;
+    let (rehearsal, policy) = rehearse(&source, plan, &args.settings, ui)?;
     let files = packet(&rehearsal, &policy)?;
     let verdict = judge::judge(&policy, None, None, &files);
     // Evidence of a rollback that failed is worth keeping; a claim or a secret is not written anywhere.
@@ -102,7 +132,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     packet_directory::write(&args.out, &files)?;
     write_run(&args.out, &rehearsal.run)?;
     let tree = files.get(MANIFEST).map(manifest::tree_digest);
-    let mut text = summary(&rehearsal);
+    let mut text = rehearsed::summary(&rehearsal);
     text.push_str(&format!(
         "\npacket {} ({} files)\npacket_tree.sha256 {}",
         args.out.display(),
@@ -113,10 +143,30 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         .with("packet", &args.out)
         .with("packet_tree", tree)
         .with("isolation_level", u8::from(rehearsal.facts.lock.isolation.level))
-        .with("legs", legs(&rehearsal))
+        .with("legs", rehearsed::legs(&rehearsal))
         .with("nondeterministic", rehearsal.facts.rollback.nondeterministic)
-        .with("milliseconds", timings(&rehearsal))
+        .with("milliseconds", rehearsed::timings(&rehearsal))
         .judged(verdict))
+}
+
+impl Args {
+    /// What is rehearsed on: of a dump everything is judged that can be before it is opened.
+    fn source(&self) -> Result<Source, Failure> {
+        match (&self.source, &self.dump, &self.operator_key) {
+            (Some(source), _, _) if self.engine == Engine::Sqlite => Ok(Source::Database(source.clone())),
+            (_, Some(dump), Some(key)) if self.engine == Engine::Postgresql => {
+                refuse_live(dump)?;
+                let key = keyring::public(key)?;
+                let attested = dump::attested(dump, &key, &self.settings.policy()?)?;
+                Ok(Source::Dump(PathBuf::from(dump), Box::new(attested)))
+            }
+            _ => Err(Failure::because(
+                Code::RequestForbidden,
+                "--engine",
+                "sqlite goes with --source, postgresql with --dump and --operator-key",
+            )),
+        }
+    }
 }
 
 /// Reads a plan. One that cannot be read is judged too: a field that asks for a real run is not merely unknown.
@@ -131,14 +181,16 @@ fn plan_in(directory: &Path) -> Result<Plan, Failure> {
 
 /// Rehearses under the policy that the settings name. What is asked for is judged before anything is opened.
 pub(super) fn rehearse(
-    source: &Path,
+    source: &Source,
     plan: Plan,
     settings: &Settings,
     ui: &Ui,
 ) -> Result<(Rehearsal, Policy), Failure> {
     let policy = settings.choice.policy()?;
     let asked = request::Request {
-        sources: names(source),
+        sources: match source {
+            Source::Database(path) | Source::Dump(path, _) => names(path),
+        },
         arguments: Vec::new(),
         environment: surroundings::variables(),
         plan: plan.files.clone(),
@@ -147,10 +199,54 @@ pub(super) fn rehearse(
     if !refused.accepted() {
         return Err(refused.into());
     }
-    let minimum = policy.isolation_minimum("sqlite");
+    let engine = match source {
+        Source::Database(_) => EngineName::Sqlite,
+        Source::Dump(..) => EngineName::Postgresql,
+    };
+    let minimum = policy.isolation_minimum(engine.name());
     let minimum = Level::try_from(minimum)
         .map_err(|e| Failure::because(Code::IsolationUnavailable, "the policy's isolation minimum", e))?;
-    let request = Request {
+    let bar = progress(ui);
+    let started = surroundings::now()?;
+    let mut events = |event: Event| match event {
+        Event::Started(part) => bar.set_message(part.name()),
+        Event::Finished(..) => bar.inc(1),
+    };
+    let (executable, scratch) = (surroundings::executable()?, surroundings::scratch_parent());
+    let rehearsed = match source {
+        Source::Dump(path, attestation) => rehearsal::run(
+            &rehearsal::Request {
+                dump: path.clone(),
+                attestation: (**attestation).clone(),
+                plan,
+                policy: policy.digest(),
+                executable,
+                scratch,
+                programs: Programs::find(settings.pg_bin.as_deref(), &surroundings::path())?,
+                minimum,
+            },
+            &mut events,
+        ),
+        Source::Database(path) => run::run(&sqlite(path, plan, settings, &policy, minimum)?, &mut events),
+    };
+    let mut rehearsal = rehearsed.map_err(Failure::from)?;
+    bar.finish_and_clear();
+    let finished = surroundings::now()?;
+    rehearsal.run.insert("started".to_owned(), json!(started));
+    rehearsal.run.insert("finished".to_owned(), json!(finished));
+    rehearsal.run.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+    Ok((rehearsal, policy))
+}
+
+/// The request about an SQLite database.
+fn sqlite(
+    source: &Path,
+    plan: Plan,
+    settings: &Settings,
+    policy: &Policy,
+    minimum: Level,
+) -> Result<Request, Failure> {
+    Ok(Request {
         source: source.to_owned(),
         plan,
         policy: policy.digest(),
@@ -163,20 +259,7 @@ pub(super) fn rehearse(
             Isolation::Two => Wanted::Exactly(Level::Two),
         },
         minimum,
-    };
-    let bar = progress(ui);
-    let started = surroundings::now()?;
-    let mut rehearsal = run::run(&request, &mut |event| match event {
-        Event::Started(part) => bar.set_message(part.name()),
-        Event::Finished(..) => bar.inc(1),
     })
-    .map_err(Failure::from)?;
-    bar.finish_and_clear();
-    let finished = surroundings::now()?;
-    rehearsal.run.insert("started".to_owned(), json!(started));
-    rehearsal.run.insert("finished".to_owned(), json!(finished));
-    rehearsal.run.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
-    Ok((rehearsal, policy))
 }
 
 /// The packet of a rehearsal, in memory.
@@ -220,102 +303,6 @@ fn progress(ui: &Ui) -> ProgressBar {
     );
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
-}
-
-fn summary(rehearsal: &Rehearsal) -> String {
-    let lock = &rehearsal.facts.lock;
-    let mut text = format!(
-        "{} {} on {}, isolation level {}\n",
-        lock.engine.name,
-        lock.engine.version,
-        lock.clone_id,
-        u8::from(lock.isolation.level)
-    );
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["LEG", "OUTCOME", "ROWS", "BYTES"]);
-    for entry in &rehearsal.facts.rollback.entries {
-        let [rows, bytes] = sameness(entry);
-        table.add_row([entry.leg.name(), &word(entry.outcome), rows, bytes]);
-    }
-    text.push_str(&table.trim_fmt());
-    for entry in &rehearsal.facts.rollback.entries {
-        text.push_str(&what_differs(entry));
-    }
-    if rehearsal.facts.rollback.nondeterministic {
-        text.push_str("\nthe change is NOT deterministic: applying it twice gave two states");
-    }
-    let spent: Vec<String> = rehearsal
-        .timings
-        .iter()
-        .map(|(part, time)| format!("{} {:.2}s", part.name(), time.as_secs_f64()))
-        .collect();
-    text.push_str(&format!("\ntime  {}", spent.join(", ")));
-    text
-}
-
-/// How the state at the end compares with the one before, rows and bytes.
-fn sameness(entry: &Entry) -> [&'static str; 2] {
-    let end = entry.after_rollback_hash.or(entry.exit_hash);
-    let (Some(before), Some(end)) = (entry.before_hash, end) else { return ["-", "-"] };
-    let rows = if before.rows == end.rows { "equal" } else { "DIFFERENT" };
-    let bytes = match (before.bytes, end.bytes) {
-        (Some(a), Some(b)) if a == b => "equal",
-        (Some(_), Some(_)) if entry.leg == Leg::Down => "different (as always)",
-        (Some(_), Some(_)) => "DIFFERENT",
-        _ => "-",
-    };
-    [rows, bytes]
-}
-
-/// Which table, key, column and kind of difference, and the engine's words.
-fn what_differs(entry: &Entry) -> String {
-    let mut text = String::new();
-    if let Some(error) = &entry.error {
-        text.push_str(&format!("\n{}: {}", entry.leg.name(), escaped(error)));
-    }
-    let Some(found) = &entry.differences else { return text };
-    let codes: Vec<&str> = found.schema_codes.iter().chain(&found.row_codes).map(String::as_str).collect();
-    text.push_str(&format!(
-        "\n{}: {} differences: {}",
-        entry.leg.name(),
-        found.total,
-        escaped(&codes.join(", "))
-    ));
-    for item in found.items.iter().take(SHOWN_DIFFERENCES) {
-        let key = item.key.as_ref().map(|k| format!(", key {k}")).unwrap_or_default();
-        let column = item.column.as_ref().map(|c| format!(", column {c}")).unwrap_or_default();
-        text.push_str(&format!(
-            "\n  {}{}{}: {}",
-            escaped(&item.object),
-            escaped(&key),
-            escaped(&column),
-            item.kind
-        ));
-    }
-    if found.total > SHOWN_DIFFERENCES as u64 {
-        text.push_str("\n  … all that were listed stand in clone-rollback-evidence.json");
-    }
-    text
-}
-
-fn word(outcome: Outcome) -> String {
-    serde_json::to_value(outcome).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn legs(rehearsal: &Rehearsal) -> Vec<Value> {
-    let entries = rehearsal.facts.rollback.entries.iter();
-    entries
-        .map(|e| {
-            let [rows, bytes] = sameness(e);
-            json!({"leg": e.leg, "kind": e.kind, "outcome": e.outcome, "rows": rows, "bytes": bytes, "rows_changed": e.rows_changed,
-                   "differences": e.differences, "error": e.error})
-        })
-        .collect()
-}
-
-fn timings(rehearsal: &Rehearsal) -> BTreeMap<&'static str, u64> {
-    let ms = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    rehearsal.timings.iter().map(|(part, time)| (part.name(), ms(time))).collect()
 }
 
 impl From<RehearseError> for Failure {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::answer::{Answer, Failure, Ui};
+use super::rehearse::Source;
 use super::{packet_directory, rehearse};
 use crate::judge::derive::compare;
 use crate::judge::{self, Judge};
@@ -20,7 +21,10 @@ pub(super) struct Args {
     packet: PathBuf,
     /// The database that the packet is about: its digest stands in the target lock.
     #[arg(long, value_name = "DB")]
-    source: PathBuf,
+    source: Option<PathBuf>,
+    /// The dump that the packet is about, for PostgreSQL.
+    #[arg(long, value_name = "DUMP", conflicts_with = "source")]
+    dump: Option<PathBuf>,
     /// Where the new packet goes: a directory that does not exist yet. Left out: nothing is kept.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -38,8 +42,17 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         return Err(verdict.into());
     }
     let facts = judge::facts(&given)?;
+    let source = match (args.source, args.dump, facts.lock.source.dump) {
+        (Some(path), _, None) => Source::Database(path),
+        (_, Some(path), Some(dump)) => Source::Dump(path, Box::new(dump.attestation)),
+        (_, _, dump) => {
+            let wanted = if dump.is_some() { "--dump" } else { "--source" };
+            let found = format!("the packet is about {}: give it with {wanted}", facts.lock.engine.name);
+            return Err(Failure::because(Code::RequestForbidden, "what to rehearse on", found));
+        }
+    };
     let settings = args.settings.at(facts.lock.isolation.level);
-    let (rehearsal, policy) = rehearse::rehearse(&args.source, facts.plan, &settings, ui)?;
+    let (rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, ui)?;
     let again = rehearse::packet(&rehearsal, &policy)?;
     if let Some(out) = &args.out {
         packet_directory::write(out, &again)?;

@@ -167,3 +167,8 @@ pub(super) fn variables() -> Vec<(String, String)> {
 pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
+
+/// The directories of the PATH.
+pub(super) fn path() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
+}

@@ -27,6 +27,8 @@ pub const CI_BLOCKER: &str = "FIX7-P0-PROD-CI-SCOPE-1";
 pub const ROLLBACK_BLOCKER: &str = "FIX7-P0-DRYRUN-PROD-ROLLBACK-1";
 /// The leg of [`ROLLBACK_BLOCKER`] that a packet proves.
 pub const CLONE_LEG: &str = "clone_rehearsal";
+/// The leg of [`ROLLBACK_BLOCKER`] that a packet about an operator-signed dump proves.
+pub const DUMP_LEG: &str = "dump_clone";
 /// What [`ROLLBACK_BLOCKER`] needs before it can close (R47 to R49).
 pub const ROLLBACK_NEEDS: [&str; 3] =
     ["OPERATOR_DUMP_CLONE", "PRODUCTION_OPT_4", "DISTINCT_PRODUCTION_ROLLBACK_GRANT"];

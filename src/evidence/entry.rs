@@ -16,7 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::difference::Differences;
-use crate::digest::Digest;
+use super::engine::EngineName;
+use crate::digest::{Digest, Hasher};
 
 /// The schema name of `clone-rollback-evidence.json`.
 pub const ROLLBACK_SCHEMA: &str = "fix7.clone-rollback-evidence/v1";
@@ -24,6 +25,20 @@ pub const ROLLBACK_SCHEMA: &str = "fix7.clone-rollback-evidence/v1";
 pub const ROWS_ALGORITHM: &str = "fix7.rows.v1";
 /// The byte digest's name (`rehearse::bytes`).
 pub const BYTES_ALGORITHM: &str = "fix7.bytes.v1";
+/// The row digest's name for PostgreSQL (`rehearse::postgres`).
+pub const POSTGRESQL_ROWS_ALGORITHM: &str = "fix7.rows.postgresql.v1";
+/// What stands for the bytes of a stopped cluster. Two clusters made from one dump share no bytes (identifiers, times),
+/// so that a digest of them could never be reached again: here stands which of the rehearsal's own manifests the files
+/// are equal to ([`cluster_state`]). The manifests' digests stand in the statement, under `run`.
+pub const CLUSTER_BYTES_ALGORITHM: &str = "fix7.bytes.pgcluster.v1";
+
+/// The name of the `n`-th manifest that a rehearsal met, counted from 0: equal manifests have one name.
+pub fn cluster_state(clone_id: &str, n: u64) -> Digest {
+    let mut hasher = Hasher::labelled(CLUSTER_BYTES_ALGORITHM);
+    hasher.framed(clone_id.as_bytes());
+    hasher.update(&n.to_be_bytes());
+    hasher.finish()
+}
 
 /// `clone-rollback-evidence.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,10 +62,21 @@ pub struct RollbackEvidence {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Algorithms {
-    /// [`ROWS_ALGORITHM`].
+    /// [`ROWS_ALGORITHM`] or [`POSTGRESQL_ROWS_ALGORITHM`].
     pub rows: String,
-    /// [`BYTES_ALGORITHM`].
+    /// [`BYTES_ALGORITHM`] or [`CLUSTER_BYTES_ALGORITHM`].
     pub bytes: String,
+}
+
+impl Algorithms {
+    /// The digests that evidence about an engine holds.
+    pub fn of(engine: EngineName) -> Algorithms {
+        let (rows, bytes) = match engine {
+            EngineName::Sqlite => (ROWS_ALGORITHM, BYTES_ALGORITHM),
+            EngineName::Postgresql => (POSTGRESQL_ROWS_ALGORITHM, CLUSTER_BYTES_ALGORITHM),
+        };
+        Algorithms { rows: rows.to_owned(), bytes: bytes.to_owned() }
+    }
 }
 
 /// Whether an entry proves a rollback or an invariant (requirements, reading 1).
@@ -142,7 +168,8 @@ pub enum Outcome {
     UpFails,
     /// The change succeeds and leaves a database that cannot be read.
     UnreadableAfterUp,
-    /// The leg cannot be run for this change (the plan says that it is not wrapped in a transaction).
+    /// The leg cannot be run for this change: the plan says that it is not wrapped in a transaction, or it holds a
+    /// statement that PostgreSQL refuses in one.
     NotApplicable,
     /// The engine lacks an application function, collation or module.
     CouldNotEstablish,
@@ -192,6 +219,50 @@ pub struct Entry {
     /// The names in the clone's directory before and after, where a leg compares them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub directory: Option<DirectoryFacts>,
+    /// PostgreSQL: what no ROLLBACK takes back, digested apart from the rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub apart: Option<ApartFacts>,
+}
+
+impl Entry {
+    /// An entry without any finding yet.
+    pub fn begun(leg: Leg, clone_id: &str, outcome: Outcome) -> Entry {
+        Entry {
+            leg,
+            kind: leg.kind(),
+            clone_id: clone_id.to_owned(),
+            outcome,
+            before_hash: None,
+            after_apply_hash: None,
+            after_rollback_hash: None,
+            exit_hash: None,
+            rows_changed: 0,
+            differences: None,
+            error: None,
+            transaction: None,
+            snapshot: None,
+            executor: None,
+            directory: None,
+            apart: None,
+        }
+    }
+}
+
+/// What PostgreSQL keeps outside of transactions or outside of the database: equal at the end of every leg but of
+/// `transaction`, where a difference is told and never hidden.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApartFacts {
+    /// Over the sequences' positions before.
+    pub sequences_before: Digest,
+    /// The same at the end.
+    pub sequences_after: Digest,
+    /// Over roles, memberships and settings before.
+    pub roles_before: Digest,
+    /// The same at the end.
+    pub roles_after: Digest,
+    /// `sequence:public.x(5 called->9 called)`, `roles`: sorted, empty where nothing differs.
+    pub non_transactional_effects: Vec<String>,
 }
 
 /// What was seen of the transaction's state.

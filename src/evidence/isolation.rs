@@ -36,6 +36,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::engine::EngineName;
 use crate::digest::Digest;
 
 mod faults;
@@ -128,7 +129,7 @@ pub enum Layer {
     UserNamespace,
     /// No interface that is up, no route.
     NetworkNamespace,
-    /// An empty root with the clone's directory in it, and nothing else.
+    /// An empty root with the clone's directory in it; for PostgreSQL its programs besides, read-only.
     MountNamespace,
     /// No process outside can be named.
     PidNamespace,
@@ -136,9 +137,9 @@ pub enum Layer {
     IpcNamespace,
     /// Every capability given up.
     Capabilities,
-    /// Files: the clone's directory only.
+    /// Files: the clone's directory only; for PostgreSQL its programs may be read and run.
     Landlock,
-    /// The system calls that SQLite needs, and no others.
+    /// The system calls that the engine needs, and no others.
     Seccomp,
 }
 
@@ -284,6 +285,9 @@ impl Contacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IsolationProof {
+    /// The engine that the walls leave room for; left out where it is SQLite.
+    #[serde(skip_serializing_if = "EngineName::is_sqlite", default)]
+    pub engine: EngineName,
     /// 3 or 2.
     pub level: Level,
     /// The layers put on, in that order.

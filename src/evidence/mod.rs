@@ -16,6 +16,7 @@ pub mod blockers;
 pub mod ci;
 pub mod decision;
 pub mod difference;
+pub mod engine;
 pub mod entry;
 pub mod execution;
 pub mod isolation;
@@ -23,6 +24,7 @@ pub mod lock;
 pub mod plan;
 
 pub use blockers::BlockerMap;
+pub use engine::EngineName;
 pub use entry::{Hashes, Kind, Leg, Outcome, RollbackEvidence};
 pub use execution::ExecutionEvidence;
 pub use lock::TargetLock;

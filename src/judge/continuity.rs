@@ -3,11 +3,12 @@
 //! Owns: the rules that need the ledger's state. Must not: judge the packet itself (`judge::packet`), nor keys and
 //! grants (`state`).
 
-use super::packet::packet_facts;
+use super::dump;
+use super::packet::{facts, packet_facts};
 use crate::packet::{BLOCKERS, Files};
 use crate::policy::Policy;
 use crate::state::{BlockerFacts, PacketFacts, State};
-use crate::statement::Statement;
+use crate::statement::{Role, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// What speaks against a packet coming next in a ledger: the policy in force, the ledger that the statement names,
@@ -27,6 +28,15 @@ pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -
         let found = in_force.map_or("none".to_owned(), |digest| digest.to_string());
         Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy, found)
     });
+    if let Some(attested) = facts(files).ok().and_then(|facts| facts.lock.source.dump) {
+        let next = state.next_seq();
+        let operators = state.keys().map(|(_, key)| key).filter(|key| {
+            key.roles.contains(&Role::Operator)
+                && key.from_seq <= next
+                && key.last_valid_seq.is_none_or(|last| next <= last)
+        });
+        verdict.merge(dump::signed(&attested.attestation, operators.map(|key| &key.public)));
+    }
     if let Some(blockers) = blockers {
         verdict.merge(continued(state, &blockers));
     }

@@ -11,6 +11,7 @@
 mod continuity;
 pub mod derive;
 mod failure;
+pub mod dump;
 pub mod gate;
 mod packet;
 pub mod probes;

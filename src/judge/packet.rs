@@ -21,7 +21,9 @@ use super::gate::{Channel, Gate};
 use super::{failure, probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
-use crate::evidence::blockers::{BlockerMap, BlockerState, CLONE_LEG, LegState, NeedState, ROLLBACK_BLOCKER};
+use crate::evidence::blockers::{
+    BlockerMap, BlockerState, CLONE_LEG, DUMP_LEG, LegState, NeedState, ROLLBACK_BLOCKER,
+};
 use crate::evidence::lock::PACKET_FORMAT;
 use crate::evidence::{Facts, Plan, TargetLock};
 use crate::packet::document::FinalStatus;
@@ -297,7 +299,10 @@ fn closings(previous: &BlockerMap) -> Verdict {
             refuse(blocker.id.clone(), "OPEN");
         }
         for leg in blocker.legs.iter().filter(|leg| leg.state == LegState::Proven) {
-            if (blocker.id.as_str(), leg.name.as_str()) != (ROLLBACK_BLOCKER, CLONE_LEG) {
+            // Those that a packet proves are derived again from this one.
+            let derived =
+                blocker.id == ROLLBACK_BLOCKER && [CLONE_LEG, DUMP_LEG].contains(&leg.name.as_str());
+            if !derived {
                 refuse(format!("{}: leg {}", blocker.id, leg.name.escape_default()), "OPEN");
             }
         }

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::entry::{
-    Algorithms, BYTES_ALGORITHM, DirectoryFacts, Entry, ExecutorFacts, ROLLBACK_SCHEMA, ROWS_ALGORITHM,
-    RollbackEvidence, SnapshotFacts, TransactionFacts,
+    Algorithms, DirectoryFacts, Entry, ExecutorFacts, ROLLBACK_SCHEMA, RollbackEvidence, SnapshotFacts,
+    TransactionFacts,
 };
 use crate::evidence::execution::{EXECUTION_SCHEMA, ExecutionEvidence, Step};
 use crate::evidence::isolation::{IsolationProof, Level};
 use crate::evidence::lock::{
     CloneFacts, Engine, FileFacts, LOCK_SCHEMA, PACKET_FORMAT, SourceFacts, TargetLock,
 };
-use crate::evidence::{Facts, Hashes, Kind, Leg, Outcome, Plan};
+use crate::evidence::{EngineName, Facts, Hashes, Kind, Leg, Outcome, Plan};
 use crate::policy::Policy;
 
 /// The default policy with the specimen's executable pinned.
@@ -48,18 +48,20 @@ pub fn facts_of(policy: &Policy, plan: Plan, level: Level) -> Facts {
         policy: policy.digest(),
         executable: executable(),
         engine: Engine {
-            name: "sqlite".into(),
+            name: EngineName::Sqlite,
             version: "3.0.0".into(),
             source_id: "specimen".into(),
             compile_options: made("options"),
-            foreign_keys: plan.settings.foreign_keys,
+            foreign_keys: Some(plan.settings.foreign_keys),
             transaction: plan.settings.transaction,
+            settings: None,
         },
         source: SourceFacts {
             set: made("source"),
             files: BTreeMap::from([("main".into(), FileFacts { sha256: made("main"), size: 8192 })]),
-            journal_mode: "delete".into(),
+            journal_mode: Some("delete".into()),
             recovered: false,
+            dump: None,
         },
         clone: CloneFacts {
             set: made("source"),
@@ -89,7 +91,7 @@ pub fn facts_of(policy: &Policy, plan: Plan, level: Level) -> Facts {
         schema: ROLLBACK_SCHEMA.into(),
         clone_id,
         lock: Digest::ZERO,
-        algorithms: Algorithms { rows: ROWS_ALGORITHM.into(), bytes: BYTES_ALGORITHM.into() },
+        algorithms: Algorithms::of(EngineName::Sqlite),
         nondeterministic: false,
         entries,
     };
@@ -178,5 +180,6 @@ fn entry(leg: Leg, clone_id: &str) -> Entry {
             foreign_key_violations_at_exit: 0,
         }),
         directory: (leg == Leg::ReadOnly).then(names),
+        apart: None,
     }
 }

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::engine::{self, Failure, FailureKind, Guard, Identity, Report, Script};
+use super::postgres;
 use super::rows::{self, RowDigest};
 use super::survey::{self, Row, Trial};
 use crate::digest::Digest;
@@ -59,6 +60,8 @@ pub enum Question {
         /// The database.
         path: PathBuf,
     },
+    /// About a PostgreSQL cluster.
+    Postgres(postgres::child::Question),
     /// Compare two databases at rest.
     Compare {
         /// The state that should be, and its digest.
@@ -102,6 +105,8 @@ pub enum Answer {
     Tried(Row),
     /// To [`Question::Check`].
     Checked(Checked),
+    /// To [`Question::Postgres`].
+    Postgres(Box<postgres::child::Answer>),
     /// To [`Question::Compare`].
     Compared(Differences),
     /// The database cannot be opened or read, to any question.
@@ -168,6 +173,7 @@ pub fn answer(question: Question) -> Answer {
         Question::Inside(run) => inside(&run).map(Answer::Inside),
         Question::Commit(run) => commit(&run).map(Answer::Committed),
         Question::Try(trial) => survey::perform(&trial).map(Answer::Tried),
+        Question::Postgres(question) => Ok(Answer::Postgres(Box::new(postgres::child::answer(question)))),
         Question::Check { path } => check(&path).map(Answer::Checked),
         Question::Compare { before, after, limit } => compare(&before, &after, limit).map(Answer::Compared),
     };

@@ -101,7 +101,7 @@ fn drop_spent_journal(path: &Path) -> Result<(), RehearseError> {
     }
 }
 
-fn facts(
+pub(super) fn facts(
     directory: &Path,
     path: &Path,
     set: Digest,

@@ -19,11 +19,11 @@ use super::room::{Asks, Room};
 use super::source::Source;
 use crate::canon;
 use crate::digest::Digest;
-use crate::evidence::entry::{Algorithms, BYTES_ALGORITHM, ROLLBACK_SCHEMA, ROWS_ALGORITHM};
+use crate::evidence::entry::{Algorithms, ROLLBACK_SCHEMA};
 use crate::evidence::execution::EXECUTION_SCHEMA;
 use crate::evidence::isolation::{IsolationProof, Level};
 use crate::evidence::lock::{Engine, LOCK_SCHEMA, PACKET_FORMAT, SourceFacts};
-use crate::evidence::{ExecutionEvidence, Facts, Leg, Plan, RollbackEvidence, TargetLock};
+use crate::evidence::{EngineName, ExecutionEvidence, Facts, Leg, Plan, RollbackEvidence, TargetLock};
 
 /// What is rehearsed, and with what.
 #[derive(Clone, Debug)]
@@ -246,18 +246,20 @@ fn lock_of(request: &Request, executable: Digest, clone: &Clone, isolation: Isol
         policy: request.policy,
         executable,
         engine: Engine {
-            name: "sqlite".to_owned(),
+            name: EngineName::Sqlite,
             version: identity.version.clone(),
             source_id: identity.source_id.clone(),
             compile_options: identity.compile_options,
-            foreign_keys: request.plan.settings.foreign_keys,
+            foreign_keys: Some(request.plan.settings.foreign_keys),
             transaction: request.plan.settings.transaction,
+            settings: None,
         },
         source: SourceFacts {
             set: clone.copied.set.set,
             files: clone.copied.set.files.clone(),
-            journal_mode: clone.settled.journal_mode.clone(),
+            journal_mode: Some(clone.settled.journal_mode.clone()),
             recovered: clone.copied.recovered,
+            dump: None,
         },
         clone: clone.facts.clone(),
         isolation,
@@ -266,24 +268,43 @@ fn lock_of(request: &Request, executable: Digest, clone: &Clone, isolation: Isol
 
 /// Puts the facts together once the isolation was looked at again.
 pub(super) fn facts_of(plan: &Plan, rehearsed: &Rehearsed, isolation_at_end: IsolationProof) -> Facts {
-    let lock = rehearsed.lock.clone();
+    let Rehearsed { lock, found, source_at_end, source_directory_unchanged, .. } = rehearsed;
+    facts_from(
+        plan,
+        lock.clone(),
+        found.clone(),
+        *source_at_end,
+        *source_directory_unchanged,
+        isolation_at_end,
+    )
+}
+
+/// The same for any engine.
+pub(super) fn facts_from(
+    plan: &Plan,
+    lock: TargetLock,
+    found: legs::Found,
+    source_at_end: Digest,
+    source_directory_unchanged: bool,
+    isolation_at_end: IsolationProof,
+) -> Facts {
     let quoted = Digest::of(&canon::to_vec(&lock).expect("a lock has string keys and no floats"));
     let execution = ExecutionEvidence {
         schema: EXECUTION_SCHEMA.to_owned(),
         clone_id: lock.clone_id.clone(),
         lock: quoted,
-        steps: rehearsed.found.steps.clone(),
+        steps: found.steps,
         isolation_at_end,
-        source_at_end: rehearsed.source_at_end,
-        source_directory_unchanged: rehearsed.source_directory_unchanged,
+        source_at_end,
+        source_directory_unchanged,
     };
     let rollback = RollbackEvidence {
         schema: ROLLBACK_SCHEMA.to_owned(),
         clone_id: lock.clone_id.clone(),
         lock: quoted,
-        algorithms: Algorithms { rows: ROWS_ALGORITHM.to_owned(), bytes: BYTES_ALGORITHM.to_owned() },
-        nondeterministic: rehearsed.found.nondeterministic,
-        entries: rehearsed.found.entries.clone(),
+        algorithms: Algorithms::of(lock.engine.name),
+        nondeterministic: found.nondeterministic,
+        entries: found.entries,
     };
     Facts { lock, execution, rollback, plan: plan.clone() }
 }

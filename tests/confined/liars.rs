@@ -1,5 +1,6 @@
 //! Controls and children that lie, die or hang before the proof.
 
+use fix7_ledger::evidence::EngineName;
 use fix7_ledger::evidence::isolation::{Control, Level, table};
 use fix7_ledger::rehearse::isolation::IsolationError;
 
@@ -87,7 +88,7 @@ fn a_control_in_an_empty_network_proves_nothing() {
 
 fn a_child_that_only_says_that_it_is_confined() {
     let scratch = scratch();
-    let answers: Vec<_> = table::required(Level::Two)
+    let answers: Vec<_> = table::required(EngineName::Sqlite, Level::Two)
         .map(|rule| serde_json::json!({"probe": rule.probe(), "outcome": rule.errno, "before": true}))
         .collect();
     let report = serde_json::json!({"Confined": {

@@ -18,6 +18,7 @@ mod ledger;
 mod publish;
 mod ledger_hostile;
 mod packet;
+mod postgres;
 mod rehearse;
 mod requirements;
 mod schemas;

@@ -16,7 +16,7 @@ impl IsolationProof {
         if self.level < minimum {
             faults.add("level", format_args!("at least {minimum}"), self.level);
         }
-        let held = IsolationProof::held(self.level, self.filter);
+        let held = IsolationProof::held_for(self.engine, self.level, self.filter);
         if self.layers != held.layers {
             faults.add("layers", names(&held.layers), names(&self.layers));
         }

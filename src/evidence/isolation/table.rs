@@ -5,6 +5,7 @@
 
 use super::{Contact, Contacts, Control, Counters, IsolationProof, KernelState, Layer, Level, ProbeRow};
 use crate::digest::Digest;
+use crate::evidence::EngineName;
 
 /// The errno by which the system-call filter answers: Linux itself gives it for none of the probed calls.
 pub const FILTER_ERRNO: &str = "ENOANO";
@@ -22,6 +23,8 @@ pub struct Rule {
     pub control: Control,
     /// The level that needs it; `None` means both.
     pub level: Option<Level>,
+    /// The engine whose walls have it; `None` means both.
+    pub engine: Option<EngineName>,
 }
 
 impl Rule {
@@ -58,7 +61,7 @@ const fn rule(
     errno: &'static str,
     control: Control,
 ) -> Rule {
-    Rule { attempt, layer, errno, control, level }
+    Rule { attempt, layer, errno, control, level, engine: None }
 }
 const fn three(layer: Layer, attempt: &'static str, errno: &'static str, control: Control) -> Rule {
     rule(Some(Level::Three), layer, attempt, errno, control)
@@ -68,6 +71,15 @@ const fn two(attempt: &'static str, control: Control) -> Rule {
 }
 const fn filter(attempt: &'static str, control: Control) -> Rule {
     rule(None, Layer::Seccomp, attempt, FILTER_ERRNO, control)
+}
+
+/// What the filter denies to SQLite alone: a server needs it, and other layers then stand for it.
+const fn library(attempt: &'static str, control: Control) -> Rule {
+    Rule { engine: Some(EngineName::Sqlite), ..filter(attempt, control) }
+}
+/// What other layers must refuse to a server, since the filter cannot.
+const fn server(layer: Layer, attempt: &'static str, errno: &'static str, control: Control) -> Rule {
+    Rule { engine: Some(EngineName::Postgresql), ..three(layer, attempt, errno, control) }
 }
 
 /// Every probe, in the order in which it is asked: each layer is probed alone, before the next is put on.
@@ -81,6 +93,11 @@ pub const PROBES: &[Rule] = &[
     three(Layer::MountNamespace, "list-outside", "ENOENT", Control::Outside),
     three(Layer::MountNamespace, "write-outside", "ENOENT", Control::Outside),
     three(Layer::MountNamespace, "write-root", "EROFS", Control::None),
+    server(Layer::MountNamespace, "overwrite-outside", "ENOENT", Control::Outside),
+    server(Layer::MountNamespace, "change-mode", "ENOENT", Control::Outside),
+    server(Layer::MountNamespace, "hard-link", "ENOENT", Control::Outside),
+    server(Layer::MountNamespace, "write-system", "EROFS", Control::None),
+    server(Layer::MountNamespace, "execute-written", "EACCES", Control::None),
     three(Layer::PidNamespace, "signal-outside", "ESRCH", Control::Outside),
     three(Layer::Capabilities, "change-mounts", "EPERM", Control::Before),
     three(Layer::Landlock, "read-canary", "EACCES", Control::Before),
@@ -96,8 +113,8 @@ pub const PROBES: &[Rule] = &[
     two("execute-outside", Control::None),
     filter("tcp-connect", Control::Outside),
     filter("udp-send", Control::Outside),
-    filter("unix-path-connect", Control::Outside),
-    filter("unix-abstract-connect", Control::Outside),
+    library("unix-path-connect", Control::Outside),
+    library("unix-abstract-connect", Control::Outside),
     filter("socket-inet6", Control::None),
     filter("socket-netlink", Control::None),
     filter("socket-raw", Control::None),
@@ -106,18 +123,18 @@ pub const PROBES: &[Rule] = &[
     filter("socket-alg", Control::None),
     filter("socket-pair", Control::None),
     filter("io-uring", Control::None),
-    filter("execute", Control::None),
-    filter("process-create", Control::None),
-    filter("signal-outside", Control::Outside),
+    library("execute", Control::None),
+    library("process-create", Control::None),
+    library("signal-outside", Control::Outside),
     filter("trace-outside", Control::None),
     filter("memory-outside", Control::None),
     filter("limits-outside", Control::None),
     filter("pidfd-open", Control::None),
     filter("symlink", Control::Outside),
-    filter("hard-link", Control::Outside),
+    library("hard-link", Control::Outside),
     filter("make-node", Control::None),
-    filter("truncate-path", Control::None),
-    filter("change-mode", Control::Outside),
+    library("truncate-path", Control::None),
+    library("change-mode", Control::Outside),
     filter("change-owner", Control::Outside),
     filter("change-times", Control::Outside),
     filter("change-attributes", Control::None),
@@ -128,7 +145,7 @@ pub const PROBES: &[Rule] = &[
     filter("change-root", Control::None),
     filter("unshare", Control::None),
     filter("enter-namespace", Control::None),
-    filter("shared-memory", Control::None),
+    library("shared-memory", Control::None),
     filter("message-queue", Control::None),
     filter("anonymous-file", Control::None),
     filter("executable-memory", Control::None),
@@ -144,9 +161,11 @@ pub const PROBES: &[Rule] = &[
     rule(None, Layer::Seccomp, "unlisted", "ENOSYS", Control::None),
 ];
 
-/// The probes of one level.
-pub fn required(level: Level) -> impl Iterator<Item = &'static Rule> {
-    PROBES.iter().filter(move |rule| rule.level.is_none_or(|only| only == level))
+/// The probes of one engine at one level.
+pub fn required(engine: EngineName, level: Level) -> impl Iterator<Item = &'static Rule> {
+    PROBES.iter().filter(move |rule| {
+        rule.level.is_none_or(|only| only == level) && rule.engine.is_none_or(|only| only == engine)
+    })
 }
 
 /// The attempts that lead to each contact. A contact is closed when every probe of these attempts is.
@@ -171,10 +190,13 @@ const CONTACTS: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The contacts of `level`, with what the listeners counted.
-pub fn contacts(level: Level, counters: &Counters) -> Contacts {
+/// The contacts of `engine` at `level`, with what the listeners counted.
+pub fn contacts(engine: EngineName, level: Level, counters: &Counters) -> Contacts {
     let [pg, directus, system_issues, registry, vps, network] = CONTACTS.map(|(_, attempts)| Contact {
-        proof: required(level).filter(|rule| attempts.contains(&rule.attempt)).map(Rule::probe).collect(),
+        proof: required(engine, level)
+            .filter(|rule| attempts.contains(&rule.attempt))
+            .map(Rule::probe)
+            .collect(),
         accepted: counters.total(),
     });
     Contacts { pg, directus, system_issues, registry, vps, network }
@@ -199,14 +221,20 @@ impl IsolationProof {
     /// What a proof of `level` must look like: the yardstick of [`IsolationProof::faults`], and a value for
     /// tests. A rehearsal never uses it as evidence; that is put together from what was seen.
     pub fn held(level: Level, filter: Digest) -> IsolationProof {
+        IsolationProof::held_for(EngineName::Sqlite, level, filter)
+    }
+
+    /// [`IsolationProof::held`] for the walls of one engine.
+    pub fn held_for(engine: EngineName, level: Level, filter: Digest) -> IsolationProof {
         let counters = Counters::default();
         IsolationProof {
+            engine,
             level,
             layers: level.layers().to_vec(),
-            probes: required(level).map(Rule::row).collect(),
+            probes: required(engine, level).map(Rule::row).collect(),
             kernel: KernelState::held(level),
             counters,
-            contacts: contacts(level, &counters),
+            contacts: contacts(engine, level, &counters),
             filter,
         }
     }
@@ -219,12 +247,14 @@ mod tests {
 
     #[test]
     fn probes_have_names_of_their_own_at_each_level() {
-        for level in Level::ALL {
-            let mut names: Vec<_> = required(level).map(Rule::probe).collect();
-            let count = names.len();
-            names.sort();
-            names.dedup();
-            assert_eq!(names.len(), count);
+        for engine in [EngineName::Sqlite, EngineName::Postgresql] {
+            for level in Level::ALL {
+                let mut names: Vec<_> = required(engine, level).map(Rule::probe).collect();
+                let count = names.len();
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), count);
+            }
         }
     }
 
@@ -233,7 +263,10 @@ mod tests {
         for (name, attempts) in CONTACTS {
             for attempt in attempts {
                 for level in Level::ALL {
-                    assert!(required(level).any(|rule| rule.attempt == *attempt), "{name}: {attempt}");
+                    assert!(
+                        required(EngineName::Sqlite, level).any(|rule| rule.attempt == *attempt),
+                        "{name}: {attempt}"
+                    );
                 }
             }
         }

@@ -24,6 +24,7 @@
 //! ```
 
 mod pattern;
+pub mod postgresql;
 mod spec;
 mod template;
 

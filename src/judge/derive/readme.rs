@@ -125,7 +125,7 @@ impl Page<'_> {
         let engine = &facts.lock.engine;
         self.line(format_args!(
             "- **Isolated clone locked** (`{LOCK}`): a private copy for {} {}, no PG/Directus/system_issues/registry/VPS/network contact ({} listeners' contacts counted).",
-            plain(&engine.name),
+            engine.name,
             plain(&engine.version),
             facts.execution.isolation_at_end.counters.total()
         ));

@@ -5,7 +5,7 @@ use super::validator::ruling;
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::entry::Entry;
-use crate::evidence::{Kind, Leg, Outcome};
+use crate::evidence::{EngineName, Kind, Leg, Outcome};
 use crate::judge::probes;
 use crate::judge::validator::bytes_demanded;
 use crate::packet::document::{
@@ -17,8 +17,13 @@ use crate::verdict::Code;
 /// The document.
 pub(super) fn proof(draft: &Draft<'_>) -> RecoveryProof {
     let facts = draft.facts;
-    let entries: Vec<EntryProof> =
-        facts.rollback.entries.iter().filter(|e| e.kind == Kind::Rollback).map(entry_proof).collect();
+    let entries: Vec<EntryProof> = facts
+        .rollback
+        .entries
+        .iter()
+        .filter(|e| e.kind == Kind::Rollback)
+        .map(|entry| entry_proof(draft.facts.lock.engine.name, entry))
+        .collect();
     let ran: Vec<&EntryProof> = entries.iter().filter(|e| e.rows_restored != Proven::NotApplicable).collect();
     let every =
         |of: fn(&EntryProof) -> Proven| !ran.is_empty() && ran.iter().all(|e| of(e) != Proven::NotProven);
@@ -74,7 +79,7 @@ pub(super) fn holds(proof: &RecoveryProof) -> bool {
         && proof.fabricated.iter().all(own)
 }
 
-fn entry_proof(entry: &Entry) -> EntryProof {
+fn entry_proof(engine: EngineName, entry: &Entry) -> EntryProof {
     let leg: Leg = entry.leg;
     if matches!(entry.outcome, Outcome::NoDown | Outcome::NotApplicable) {
         let none = Proven::NotApplicable;
@@ -88,7 +93,7 @@ fn entry_proof(entry: &Entry) -> EntryProof {
         leg,
         mutation: proven(rows.is_some() && apply.is_some_and(|h| Some(h.rows) != rows)),
         rows_restored: proven(rows.is_some() && after.map(|h| h.rows) == rows),
-        bytes_restored: match bytes_demanded(leg) {
+        bytes_restored: match bytes_demanded(engine, leg) {
             true => proven(bytes.is_some() && after.and_then(|h| h.bytes) == bytes),
             false => Proven::NotApplicable,
         },

@@ -2,15 +2,20 @@
 
 use super::named;
 use crate::digest::Digest;
-use crate::evidence::entry::{Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
-use crate::evidence::{Facts, Kind, Leg, Outcome};
+use crate::evidence::entry::{ApartFacts, Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
+use crate::evidence::plan::postgresql::outside_transaction;
+use crate::evidence::{EngineName, Facts, Kind, Leg, Outcome};
 use crate::packet::ROLLBACK;
 use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
 
-/// Whether a leg's rollback must restore the bytes too: a rollback script never does (DESIGN section 4).
-pub fn bytes_demanded(leg: Leg) -> bool {
-    matches!(leg, Leg::ReadOnly | Leg::Transaction | Leg::Snapshot | Leg::Executor)
+/// Whether a leg's rollback must restore the bytes too: a rollback script never does (DESIGN section 4), and a cluster
+/// that was started and stopped has other bytes than before, so there a restored snapshot alone can.
+pub fn bytes_demanded(engine: EngineName, leg: Leg) -> bool {
+    match engine {
+        EngineName::Sqlite => matches!(leg, Leg::ReadOnly | Leg::Transaction | Leg::Snapshot | Leg::Executor),
+        EngineName::Postgresql => leg == Leg::Snapshot,
+    }
 }
 
 /// Judges entry `n` of the evidence.
@@ -30,6 +35,7 @@ pub fn judge_entry(n: usize, entry: &Entry, facts: &Facts, policy: &Policy) -> V
             Leg::Reapply => judge.reapply(),
             Leg::Down => {}
         }
+        judge.apart();
     }
     judge.verdict
 }
@@ -87,7 +93,7 @@ impl Judge<'_> {
             Outcome::Exact if rollback => Answer::Claims,
             Outcome::Held if !rollback => Answer::Claims,
             Outcome::NoDown if self.entry.leg == Leg::Down && plan.rollback.is_none() => Answer::NotRun,
-            Outcome::NotApplicable if self.entry.leg == Leg::Transaction && !plan.settings.transaction => {
+            Outcome::NotApplicable if self.entry.leg == Leg::Transaction && self.no_transaction() => {
                 Answer::NotRun
             }
             Outcome::NotHeld if !rollback => Answer::Fails(Code::InvariantBroken),
@@ -141,6 +147,17 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether the change cannot run inside of a transaction: told again from the plan itself.
+    fn no_transaction(&self) -> bool {
+        let plan = &self.facts.plan;
+        let postgresql = self.engine() == EngineName::Postgresql;
+        !plan.settings.transaction || postgresql && outside_transaction(&plan.change).is_some()
+    }
+
+    fn engine(&self) -> EngineName {
+        self.facts.lock.engine.name
+    }
+
     /// A digest that must be there; a digest of zeros stands for nothing known.
     fn hashes(
         &mut self,
@@ -163,10 +180,15 @@ impl Judge<'_> {
     fn rollback(&mut self) {
         let (entry, leg) = (self.entry, self.entry.leg);
         let missing = Code::RollbackProofMissing;
-        let before = self.hashes("/before_hash", entry.before_hash, true, missing);
+        let with_bytes = self.engine() == EngineName::Sqlite || leg == Leg::Snapshot;
+        let before = self.hashes("/before_hash", entry.before_hash, with_bytes, missing);
         let apply = self.hashes("/after_apply_hash", entry.after_apply_hash, leg == Leg::Snapshot, missing);
-        let after =
-            self.hashes("/after_rollback_hash", entry.after_rollback_hash, bytes_demanded(leg), missing);
+        let after = self.hashes(
+            "/after_rollback_hash",
+            entry.after_rollback_hash,
+            bytes_demanded(self.engine(), leg),
+            missing,
+        );
         let none = entry.exit_hash.is_none();
         self.require(none, Code::Malformed, "/exit_hash", "none in a rollback entry", "one");
         if let (Some(before), Some(apply)) = (before, apply) {
@@ -192,7 +214,8 @@ impl Judge<'_> {
             let (code, pointer) = (Code::NotRestored, "/after_rollback_hash");
             let expected = before.rows.to_string();
             self.require(after.rows == before.rows, code, &format!("{pointer}/rows"), &expected, after.rows);
-            if let (true, Some(b), Some(a)) = (bytes_demanded(leg), before.bytes, after.bytes) {
+            if let (true, Some(b), Some(a)) = (bytes_demanded(self.engine(), leg), before.bytes, after.bytes)
+            {
                 self.require(a == b, code, &format!("{pointer}/bytes"), &b.to_string(), a);
             }
         }
@@ -202,14 +225,14 @@ impl Judge<'_> {
     fn invariant(&mut self) {
         let (entry, leg) = (self.entry, self.entry.leg);
         let code = Code::InvariantBroken;
-        let before = self.hashes("/before_hash", entry.before_hash, bytes_demanded(leg), code);
-        let exit = self.hashes("/exit_hash", entry.exit_hash, bytes_demanded(leg), code);
+        let before = self.hashes("/before_hash", entry.before_hash, bytes_demanded(self.engine(), leg), code);
+        let exit = self.hashes("/exit_hash", entry.exit_hash, bytes_demanded(self.engine(), leg), code);
         let none = entry.after_apply_hash.is_none() && entry.after_rollback_hash.is_none();
         self.require(none, Code::Malformed, "", "no rollback digests in an invariant entry", "some");
         if let (Some(before), Some(exit)) = (before, exit) {
             let expected = before.rows.to_string();
             self.require(exit.rows == before.rows, code, "/exit_hash/rows", &expected, exit.rows);
-            if let (true, Some(b), Some(e)) = (bytes_demanded(leg), before.bytes, exit.bytes) {
+            if let (true, Some(b), Some(e)) = (bytes_demanded(self.engine(), leg), before.bytes, exit.bytes) {
                 self.require(b == e, code, "/exit_hash/bytes", &b.to_string(), e);
             }
         }
@@ -313,6 +336,26 @@ impl Judge<'_> {
         let (entry, exit) = (facts.foreign_key_violations_at_entry, facts.foreign_key_violations_at_exit);
         let expected = format!("at most {entry}");
         self.require(exit <= entry, code, "/executor/foreign_key_violations_at_exit", &expected, exit);
+    }
+
+    /// What no ROLLBACK takes back is never hidden: a transaction tells it, every other leg restores it.
+    fn apart(&mut self) {
+        let leg = self.entry.leg;
+        let code = if leg.kind() == Kind::Rollback { Code::NotRestored } else { Code::InvariantBroken };
+        let Some(facts) = &self.entry.apart else {
+            let none = self.engine() == EngineName::Sqlite;
+            self.require(none, Code::RollbackProofMissing, "/apart", "sequences and roles", "nothing");
+            return;
+        };
+        let ApartFacts { sequences_before, sequences_after, roles_before, roles_after, .. } = facts;
+        let same = sequences_before == sequences_after && roles_before == roles_after;
+        let effects = &facts.non_transactional_effects;
+        let told = same == effects.is_empty();
+        let pointer = "/apart/non_transactional_effects";
+        let expected = if same { "none" } else { "what differs" };
+        self.require(told, Code::RollbackProofMissing, pointer, expected, named(&effects.join(" ")));
+        let found = named(&effects.join(" "));
+        self.require(same || leg == Leg::Transaction, code, "/apart", "sequences and roles as before", found);
     }
 
     /// The first application is the snapshot leg's: the second must reach the same rows.

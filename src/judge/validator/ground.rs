@@ -3,8 +3,8 @@
 use super::named;
 use crate::digest::Digest;
 use crate::evidence::isolation::Level;
-use crate::evidence::lock::TargetLock;
-use crate::evidence::{Facts, Outcome};
+use crate::evidence::lock::{DumpFormat, TargetLock};
+use crate::evidence::{EngineName, Facts, Outcome};
 use crate::packet::{EXECUTION, LOCK, ROLLBACK};
 use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
@@ -14,7 +14,7 @@ pub(super) fn judge(facts: &Facts, policy: &Policy, digest: Digest) -> Verdict {
     let mut ground = Ground(Verdict::default());
     ground.lock(facts, policy, digest);
     ground.clone(facts);
-    ground.source(facts);
+    ground.source(facts, policy);
     ground.steps(facts);
     ground.isolation(facts, policy);
     ground.0
@@ -41,8 +41,8 @@ impl Ground {
         self.equal(
             code,
             &format!("{LOCK}#/engine/foreign_keys"),
-            &settings.foreign_keys,
-            &engine.foreign_keys,
+            &format!("{:?}", (engine.name == EngineName::Sqlite).then_some(settings.foreign_keys)),
+            &format!("{:?}", engine.foreign_keys),
         );
         self.equal(code, &format!("{LOCK}#/engine/transaction"), &settings.transaction, &engine.transaction);
         let named_engine = !engine.version.is_empty() && !engine.source_id.is_empty();
@@ -69,15 +69,28 @@ impl Ground {
         }
     }
 
-    fn source(&mut self, facts: &Facts) {
+    fn source(&mut self, facts: &Facts, policy: &Policy) {
         let (code, source) = (Code::SourceChanged, &facts.lock.source);
         self.equal(code, &format!("{LOCK}#/clone/set"), &source.set, &facts.lock.clone.set);
         self.equal(code, &format!("{EXECUTION}#/source_at_end"), &source.set, &facts.execution.source_at_end);
         let quiet = facts.execution.source_directory_unchanged;
         self.equal(code, &format!("{EXECUTION}#/source_directory_unchanged"), &true, &quiet);
         let known = |name: &str| ["main", "wal", "journal"].contains(&name);
-        let whole = source.files.contains_key("main") && source.files.keys().all(|name| known(name));
-        self.equal(Code::Malformed, &format!("{LOCK}#/source/files: main, wal, journal"), &true, &whole);
+        let (whole, form) = match (facts.lock.engine.name, &source.dump) {
+            (EngineName::Sqlite, None) => {
+                let all = source.files.contains_key("main") && source.files.keys().all(|name| known(name));
+                (all && source.journal_mode.is_some(), "main, wal, journal")
+            }
+            (EngineName::Postgresql, Some(dump)) => {
+                let main = if dump.format == DumpFormat::Directory { "toc.dat" } else { "dump" };
+                (source.files.contains_key(main) && source.journal_mode.is_none(), "the files of a dump")
+            }
+            _ => (false, "the files of a database, or of a dump"),
+        };
+        self.equal(Code::Malformed, &format!("{LOCK}#/source/files: {form}"), &true, &whole);
+        if let Some(dump) = &source.dump {
+            self.0.merge(crate::judge::dump::judge(policy, &dump.attestation, &source.set));
+        }
     }
 
     /// R14, R18: every step is about this clone, numbered without a gap; a failed step is never passed over.
@@ -107,11 +120,13 @@ impl Ground {
 
     /// R17, R38: the proof at the start and again at the end, of one level, at least the policy's.
     fn isolation(&mut self, facts: &Facts, policy: &Policy) {
-        let minimum = policy.isolation_minimum(&facts.lock.engine.name);
+        let minimum = policy.isolation_minimum(facts.lock.engine.name.name());
         let (start, end) = (&facts.lock.isolation, &facts.execution.isolation_at_end);
         match Level::try_from(minimum) {
             Ok(level) => {
                 for (file, proof) in [(LOCK, start), (EXECUTION, end)] {
+                    let object = format!("{file}: isolation/engine");
+                    self.equal(Code::IsolationNotProven, &object, &facts.lock.engine.name, &proof.engine);
                     for mut fault in proof.faults(level) {
                         fault.object = format!("{file}: {}", fault.object);
                         self.0.push(fault);
@@ -119,7 +134,7 @@ impl Ground {
                 }
             }
             Err(_) => {
-                let engine = named(&facts.lock.engine.name);
+                let engine = facts.lock.engine.name;
                 let reason = Reason::new(Code::IsolationNotProven, format_args!("{LOCK}#/engine/name"));
                 self.0.push(reason.values("an engine that the policy names", engine));
             }

@@ -19,7 +19,7 @@ pub use selftest::{Vector, selftest, vectors};
 
 use crate::canon;
 use crate::digest::Digest;
-use crate::evidence::entry::{BYTES_ALGORITHM, ROLLBACK_SCHEMA, ROWS_ALGORITHM};
+use crate::evidence::entry::{Algorithms, ROLLBACK_SCHEMA};
 use crate::evidence::{Facts, Kind, Leg, Outcome, TargetLock};
 use crate::packet::{EXECUTION, LOCK, ROLLBACK};
 use crate::policy::Policy;
@@ -119,6 +119,7 @@ pub(super) fn judge_quoting(facts: &Facts, policy: &Policy, lock: Digest) -> Jud
 fn names(facts: &Facts) -> Verdict {
     let mut verdict = Verdict::default();
     let algorithms = &facts.rollback.algorithms;
+    let defined = Algorithms::of(facts.lock.engine.name);
     for (object, expected, found) in [
         (format!("{LOCK}#/schema"), crate::evidence::lock::LOCK_SCHEMA, &facts.lock.schema),
         (
@@ -127,8 +128,8 @@ fn names(facts: &Facts) -> Verdict {
             &facts.execution.schema,
         ),
         (format!("{ROLLBACK}#/schema"), ROLLBACK_SCHEMA, &facts.rollback.schema),
-        (format!("{ROLLBACK}#/algorithms/rows"), ROWS_ALGORITHM, &algorithms.rows),
-        (format!("{ROLLBACK}#/algorithms/bytes"), BYTES_ALGORITHM, &algorithms.bytes),
+        (format!("{ROLLBACK}#/algorithms/rows"), &defined.rows, &algorithms.rows),
+        (format!("{ROLLBACK}#/algorithms/bytes"), &defined.bytes, &algorithms.bytes),
     ] {
         verdict.require(expected == found, || {
             Reason::new(Code::Malformed, object).values(expected, named(found))

@@ -136,10 +136,11 @@ fn drop_privilege(setup: &Setup, prober: &mut Prober) -> Result<files::Enforced,
     prober.ask(Layer::Capabilities);
     prober.before(Layer::Landlock);
     let refused = |layer, step| move |errno| Refusal { layer, step, errno };
-    let enforced = files::confine_to(&setup.clone_directory())
+    let enforced = files::confine_to(&setup.clone_directory(), &setup.walls)
         .map_err(refused(Layer::Landlock, "restricting to the clone's directory"))?;
     prober.ask(Layer::Landlock);
-    let filter = Filter::compile().map_err(refused(Layer::Seccomp, "compiling the filter"))?;
+    let filter =
+        Filter::compile(setup.walls.engine).map_err(refused(Layer::Seccomp, "compiling the filter"))?;
     filter.put_on().map_err(refused(Layer::Seccomp, "putting the filter on"))?;
     prober.ask(Layer::Seccomp);
     Ok(enforced)

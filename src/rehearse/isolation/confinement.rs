@@ -16,7 +16,7 @@ use super::scratch::Scratch;
 use super::session::{STEP, Session};
 use super::starter::Starter;
 use super::wire::ToChild;
-use super::{IsolationClosing, IsolationError, Wanted};
+use super::{IsolationClosing, IsolationError, Walls, Wanted};
 use crate::digest::Digest;
 use crate::evidence::isolation::{IsolationProof, IsolationRun, Layer, Level};
 use crate::verdict::{Code, Reason};
@@ -31,6 +31,7 @@ pub struct Confinement {
     executable: PathBuf,
     level: Level,
     nonce: String,
+    walls: Walls,
     filter: Digest,
     /// Behind a lock only so that threads may share the confinement: it is used at the beginning and the end.
     control: Mutex<Session>,
@@ -82,11 +83,34 @@ impl Confinement {
         wanted: Wanted,
         step: Duration,
     ) -> Result<Confinement, IsolationError> {
+        Confinement::establish_walls(executable, scratch_parent, wanted, Walls::sqlite(), step)
+    }
+
+    /// As [`Confinement::establish`], with room for the engine that `walls` names.
+    ///
+    /// # Errors
+    /// As [`Confinement::establish`].
+    pub fn establish_for(
+        executable: &Path,
+        scratch_parent: &Path,
+        wanted: Wanted,
+        walls: Walls,
+    ) -> Result<Confinement, IsolationError> {
+        Confinement::establish_walls(executable, scratch_parent, wanted, walls, STEP)
+    }
+
+    fn establish_walls(
+        executable: &Path,
+        scratch_parent: &Path,
+        wanted: Wanted,
+        walls: Walls,
+        step: Duration,
+    ) -> Result<Confinement, IsolationError> {
         let nonce = new_nonce()?;
         let scratch = Scratch::new(scratch_parent, &nonce)?;
         let clone = scratch.path().join("clone");
         let listeners = Listeners::open(&scratch.path().join("outside"), &nonce)?;
-        let filter = Filter::compile().map(|filter| filter.digest()).map_err(|errno| {
+        let filter = Filter::compile(walls.engine).map(|filter| filter.digest()).map_err(|errno| {
             let (level, layer) = (Level::Two, Layer::Seccomp);
             IsolationError::Unavailable { level, layer, step: "compiling the filter".to_owned(), errno }
         })?;
@@ -99,6 +123,7 @@ impl Confinement {
             executable,
             listeners: &listeners,
             scratch: &scratch,
+            walls: &walls,
             reached: &[],
             filter,
             step,
@@ -130,6 +155,7 @@ impl Confinement {
             executable,
             level,
             nonce,
+            walls,
             filter,
             control: Mutex::new(control),
             reached,
@@ -176,6 +202,7 @@ impl Confinement {
             executable: &self.executable,
             listeners: &self.listeners,
             scratch: &self.scratch,
+            walls: &self.walls,
             reached: &self.reached,
             filter: self.filter,
             step: self.step,

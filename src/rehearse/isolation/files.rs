@@ -7,8 +7,12 @@ use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd,
-    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+
+use super::Walls;
+use super::namespaces::{NULL_DEVICE, SYSTEM_FILES};
+use crate::evidence::EngineName;
 
 /// What the kernel took of the ruleset.
 pub(super) struct Enforced {
@@ -21,8 +25,9 @@ const NEEDED: ABI = ABI::V2;
 /// The newest that the library knows.
 const NEWEST: ABI = ABI::V10;
 
-/// Restricts this process to the files beneath `clone`: regular files and directories, never to be run.
-pub(super) fn confine_to(clone: &Path) -> Result<Enforced, String> {
+/// Restricts this process to the files beneath `clone`: regular files and directories, never to be run. A server's
+/// sockets lie there too, and what it runs from may be read and run.
+pub(super) fn confine_to(clone: &Path, walls: &Walls) -> Result<Enforced, String> {
     let text = |error: &dyn std::error::Error| {
         let mut text = error.to_string();
         let mut next = error.source();
@@ -32,7 +37,8 @@ pub(super) fn confine_to(clone: &Path) -> Result<Enforced, String> {
         }
         text
     };
-    let beneath: BitFlags<AccessFs> = AccessFs::ReadFile
+    let server = walls.engine == EngineName::Postgresql;
+    let mut beneath: BitFlags<AccessFs> = AccessFs::ReadFile
         | AccessFs::ReadDir
         | AccessFs::WriteFile
         | AccessFs::RemoveFile
@@ -41,6 +47,17 @@ pub(super) fn confine_to(clone: &Path) -> Result<Enforced, String> {
         | AccessFs::MakeDir
         | AccessFs::Refer
         | AccessFs::Truncate;
+    let mut others: Vec<PathBeneath<PathFd>> = Vec::new();
+    if server {
+        beneath |= AccessFs::MakeSock | AccessFs::ResolveUnix;
+        let run: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::Execute;
+        let sink: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::WriteFile;
+        let system = [Path::new(SYSTEM_FILES), Path::new(NULL_DEVICE)];
+        let paths = walls.runtime.iter().map(|path| (path.as_path(), run));
+        for (path, access) in paths.chain([(system[0], run), (system[1], sink)]) {
+            others.push(PathBeneath::new(PathFd::new(path).map_err(|e| text(&e))?, access));
+        }
+    }
     let clone = PathFd::new(clone).map_err(|e| text(&e))?;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
@@ -53,6 +70,7 @@ pub(super) fn confine_to(clone: &Path) -> Result<Enforced, String> {
                 .scope(Scope::from_all(NEWEST))?
                 .create()?
                 .add_rule(PathBeneath::new(clone, beneath))?
+                .add_rules(others.into_iter().map(Ok::<_, RulesetError>))?
                 .restrict_self()
         })
         .map_err(|e| text(&e))?;

@@ -1,4 +1,4 @@
-//! The system-call filter: what SQLite needs, and nothing else.
+//! The system-call filter: what the engine needs, and nothing else.
 //!
 //! Owns: the two lists, their programs and the digest over them. Must not: depend on anything but the
 //! architecture, so that the digest in the evidence is the same on every machine of one architecture.
@@ -21,6 +21,9 @@ use seccompiler::{
 };
 
 use crate::digest::{Digest, Hasher};
+use crate::evidence::EngineName;
+
+mod server;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -30,8 +33,8 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Compiles the filter for this architecture.
-    pub(super) fn compile() -> Result<Filter, String> {
+    /// Compiles the filter of an engine for this architecture.
+    pub(super) fn compile(engine: EngineName) -> Result<Filter, String> {
         let arch = architecture().ok_or("no filter is known for this architecture")?;
         let unknown = SeccompAction::Errno(libc::ENOSYS as u32);
         let denied = SeccompAction::Errno(libc::ENOANO as u32);
@@ -41,8 +44,8 @@ impl Filter {
         };
         Ok(Filter {
             programs: [
-                program(needed(), unknown, SeccompAction::Allow)?,
-                program(denials().map_err(|e| e.to_string())?, SeccompAction::Allow, denied)?,
+                program(needed(engine), unknown, SeccompAction::Allow)?,
+                program(denials(engine).map_err(|e| e.to_string())?, SeccompAction::Allow, denied)?,
             ],
         })
     }
@@ -79,7 +82,7 @@ fn architecture() -> Option<TargetArch> {
 }
 
 /// Calls that pass: files by path (Landlock and the mount namespace decide), memory, threads, time, own state.
-fn needed() -> Rules {
+fn needed(engine: EngineName) -> Rules {
     #[rustfmt::skip]
     let mut calls = vec![
         // Files
@@ -125,11 +128,14 @@ fn needed() -> Rules {
         libc::SYS_mkdir, libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_dup2, libc::SYS_pipe,
         libc::SYS_poll, libc::SYS_select, libc::SYS_getdents, libc::SYS_time, libc::SYS_getpgrp,
     ]);
+    if engine == EngineName::Postgresql {
+        calls.extend(server::needed());
+    }
     calls.into_iter().map(|number| (number, Vec::new())).collect()
 }
 
 /// Calls that are denied by name, always or for some arguments.
-fn denials() -> Result<Rules, seccompiler::Error> {
+fn denials(engine: EngineName) -> Result<Rules, seccompiler::Error> {
     #[rustfmt::skip]
     let mut calls = vec![
         // Any contact: no socket of any domain can be made, and none is ever given
@@ -174,7 +180,10 @@ fn denials() -> Result<Rules, seccompiler::Error> {
     ]);
     let mut rules: Rules = calls.into_iter().map(|number| (number, Vec::new())).collect();
     // A new thread passes, a new process or a new namespace does not.
-    let mut clone = vec![rule(&[has(0, libc::CLONE_THREAD as u64, 0)])?];
+    let mut clone = match engine {
+        EngineName::Sqlite => vec![rule(&[has(0, libc::CLONE_THREAD as u64, 0)])?],
+        EngineName::Postgresql => Vec::new(),
+    };
     for flag in [
         libc::CLONE_NEWNS,
         libc::CLONE_NEWCGROUP,
@@ -204,6 +213,9 @@ fn denials() -> Result<Rules, seccompiler::Error> {
     // Copies that share blocks, whether something is a terminal, close-on-exec: no terminal input, no devices.
     let harmless = [FICLONE, FICLONERANGE, TCGETS, FIOCLEX].map(|request| is_not(1, request));
     rules.insert(libc::SYS_ioctl, vec![rule(&harmless)?]);
+    if engine == EngineName::Postgresql {
+        server::permit(&mut rules)?;
+    }
     Ok(rules)
 }
 
@@ -240,144 +252,4 @@ fn rule(conditions: &[Condition]) -> Result<SeccompRule, seccompiler::Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
-    const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
-    const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
-    const DENIED: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOANO as u32;
-    /// Bit 30 of a number: the x32 ABI of x86-64.
-    const X32: i64 = 0x4000_0000;
-    const OWN_ARCH: u32 = match () {
-        () if cfg!(target_arch = "x86_64") => 0xC000_003E,
-        () if cfg!(target_arch = "aarch64") => 0xC000_00B7,
-        () => 0xC000_00F3,
-    };
-
-    /// Runs a program as the kernel does: `struct seccomp_data` is number, arch, pointer, six arguments.
-    fn run(program: &BpfProgram, arch: u32, number: i64, arguments: [u64; 6]) -> u32 {
-        let mut data = Vec::new();
-        data.extend((number as u32).to_le_bytes());
-        data.extend(arch.to_le_bytes());
-        data.extend(0u64.to_le_bytes());
-        arguments.iter().for_each(|argument| data.extend(argument.to_le_bytes()));
-        let (mut accumulator, mut at) = (0u32, 0usize);
-        loop {
-            let i = &program[at];
-            at += 1;
-            let jump = |holds: bool| usize::from(if holds { i.jt } else { i.jf });
-            match i.code {
-                0x20 => {
-                    let word = &data[i.k as usize..i.k as usize + 4];
-                    accumulator = u32::from_le_bytes(word.try_into().expect("four bytes"));
-                }
-                0x05 => at += i.k as usize,
-                0x15 => at += jump(accumulator == i.k),
-                0x25 => at += jump(accumulator > i.k),
-                0x35 => at += jump(accumulator >= i.k),
-                0x45 => at += jump(accumulator & i.k != 0),
-                0x54 => accumulator &= i.k,
-                0x06 => return i.k,
-                code => panic!("instruction {code:#x} is not known to this test"),
-            }
-        }
-    }
-
-    /// The kernel's choice: the later program's answer, unless the earlier one's is of a graver kind.
-    fn answer_of_arch(arch: u32, number: i64, arguments: [u64; 6]) -> u32 {
-        let filter = Filter::compile().expect("this architecture");
-        let [needed, denied] = filter.programs.each_ref().map(|p| run(p, arch, number, arguments));
-        let gravity = |answer: u32| (answer & 0xFFFF_0000) as i32;
-        if gravity(needed) < gravity(denied) { needed } else { denied }
-    }
-    fn answer(number: i64, arguments: [u64; 6]) -> u32 {
-        answer_of_arch(OWN_ARCH, number, arguments)
-    }
-    fn first(argument: u64) -> [u64; 6] {
-        [argument, 0, 0, 0, 0, 0]
-    }
-
-    #[test]
-    fn every_number_is_either_listed_or_unknown() {
-        let (needed, denied) = (needed(), denials().expect("rules"));
-        let plain = |rules: &Rules, number: i64| rules.get(&number).is_some_and(|rules| rules.is_empty());
-        let (mut passed, mut refused) = (0, 0);
-        for number in -1..2000 {
-            let expected = match number {
-                n if plain(&denied, n) => DENIED,
-                n if denied.contains_key(&n) => continue, // by argument: below
-                n if needed.contains_key(&n) => ALLOW,
-                _ => UNKNOWN,
-            };
-            assert_eq!(answer(number, [0; 6]), expected, "{number}");
-            assert_eq!(answer(number, [u64::MAX; 6]), expected, "{number}");
-            passed += u32::from(expected == ALLOW);
-            refused += u32::from(expected == DENIED);
-        }
-        assert!(passed > 80 && refused > 80, "{passed} {refused}");
-    }
-
-    #[test]
-    fn another_architecture_is_killed_and_x32_is_unknown() {
-        for arch in [0x4000_0003, 0x4000_0028, 0, u32::MAX] {
-            for number in 0..500 {
-                assert_eq!(answer_of_arch(arch, number, [0; 6]), KILL, "{arch:#x} {number}");
-            }
-        }
-        for number in 0..600 {
-            assert_eq!(answer(number | X32, [0; 6]), UNKNOWN, "{number}");
-        }
-    }
-
-    #[test]
-    fn threads_pass_and_processes_and_namespaces_do_not() {
-        let thread = 0x003d_0f00; // what glibc passes for pthread_create
-        assert_eq!(answer(libc::SYS_clone, first(thread)), ALLOW);
-        assert_eq!(answer(libc::SYS_clone, first(libc::SIGCHLD as u64)), DENIED, "fork");
-        assert_eq!(answer(libc::SYS_clone, first(0x4100 | libc::SIGCHLD as u64)), DENIED, "vfork");
-        for bit in [libc::CLONE_NEWUSER, libc::CLONE_NEWNET, libc::CLONE_NEWNS, libc::CLONE_NEWPID] {
-            assert_eq!(answer(libc::SYS_clone, first(thread | bit as u64)), DENIED, "{bit:#x}");
-        }
-        assert_eq!(answer(libc::SYS_clone3, [0; 6]), UNKNOWN, "the C library falls back to clone");
-    }
-
-    #[test]
-    fn arguments_decide_where_a_call_has_two_faces() {
-        let exec = libc::PROT_EXEC as u64;
-        for number in [libc::SYS_mmap, libc::SYS_mprotect] {
-            assert_eq!(answer(number, [0, 4096, 3, 0, 0, 0]), ALLOW);
-            for protection in [exec, exec | 1, 7, exec | 1 << 40] {
-                assert_eq!(answer(number, [0, 4096, protection, 0, 0, 0]), DENIED);
-            }
-        }
-        for (number, argument, passes, denied) in [
-            (libc::SYS_prlimit64, 0, vec![0], vec![1, 4000]),
-            (libc::SYS_prctl, 0, vec![15, 16, 0x5356_4d41], vec![1, 2, 4, 22, 38, 47]),
-            (libc::SYS_ioctl, 1, vec![FICLONE, FICLONERANGE, TCGETS, FIOCLEX], vec![0x5412, 0x541c, 0x8901]),
-            (libc::SYS_fcntl, 1, vec![0, 1, 3, 6, 7, 1030], vec![8, 10, 15]),
-        ] {
-            for value in passes {
-                let mut arguments = [0; 6];
-                arguments[argument] = value;
-                assert_eq!(answer(number, arguments), ALLOW, "{number} {value}");
-            }
-            for value in denied {
-                let mut arguments = [0; 6];
-                arguments[argument] = value;
-                assert_eq!(answer(number, arguments), DENIED, "{number} {value}");
-                arguments[argument] = value | 1 << 32; // the kernel looks at the low half only
-                assert_eq!(answer(number, arguments), DENIED, "{number} {value} with a high half");
-            }
-        }
-    }
-
-    #[test]
-    fn the_digest_is_the_same_each_time_and_changes_with_the_program() {
-        let compile = || Filter::compile().expect("this architecture");
-        assert_eq!(compile().digest(), compile().digest());
-        let mut other = compile();
-        other.programs[1].swap(3, 4);
-        assert_ne!(other.digest(), compile().digest());
-    }
-}
+mod tests;

@@ -6,7 +6,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::IsolationError;
 use super::confined_child::ConfinedChild;
 use super::listeners::Listeners;
 use super::observe::{self, Observed};
@@ -14,6 +13,7 @@ use super::scratch::Scratch;
 use super::session::Session;
 use super::starter::Starter;
 use super::wire::{Answer, Report, Role, Setup, ToChild, ToParent};
+use super::{IsolationError, Walls};
 use crate::digest::Digest;
 use crate::evidence::isolation::{Control, IsolationProof, IsolationRun, Level, REACHED, table};
 use crate::verdict::{Code, Reason};
@@ -27,6 +27,7 @@ pub(super) struct Ground<'a> {
     pub(super) executable: &'a Path,
     pub(super) listeners: &'a Listeners,
     pub(super) scratch: &'a Scratch,
+    pub(super) walls: &'a Walls,
     pub(super) reached: &'a [String],
     pub(super) filter: Digest,
     pub(super) step: Duration,
@@ -36,6 +37,7 @@ impl Ground<'_> {
     fn setup(&self, role: Role, nonce: String) -> Setup {
         Setup {
             role,
+            walls: self.walls.clone(),
             parent: std::process::id(),
             scratch: self.scratch.path().to_owned(),
             executable: self.executable.to_owned(),
@@ -106,7 +108,7 @@ impl Ground<'_> {
         report: &Report,
         observed: Observed,
     ) -> (IsolationProof, IsolationRun) {
-        let rows = table::required(level).map(|rule| {
+        let rows = table::required(self.walls.engine, level).map(|rule| {
             let probe = rule.probe();
             let answer = report.answers.iter().find(|answer| answer.probe == probe);
             let reached = match rule.control {
@@ -117,12 +119,13 @@ impl Ground<'_> {
         });
         let counters = self.listeners.counters();
         let proof = IsolationProof {
+            engine: self.walls.engine,
             level,
             layers: level.layers().to_vec(),
             probes: rows.collect(),
             kernel: observed.kernel,
             counters,
-            contacts: table::contacts(level, &counters),
+            contacts: table::contacts(self.walls.engine, level, &counters),
             filter: self.filter,
         };
         let system = rustix::system::uname();

@@ -19,7 +19,13 @@
 //! ```
 //!
 //! Level 3: user, network, mount, pid and ipc namespaces, no capabilities, Landlock, filter. Level 2: the last three.
+//! PostgreSQL needs programs, processes and unix sockets, which the filter then leaves to the namespaces to bound.
 
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::EngineName;
 use crate::evidence::isolation::{Layer, Level};
 use crate::verdict::{Code, Reason};
 
@@ -72,6 +78,23 @@ pub use elsewhere::{ConfinedChild, Confinement};
 pub use doctor::{LevelReport, reachable};
 
 use crate::evidence::isolation::{IsolationProof, IsolationRun};
+
+/// What the walls leave room for: an engine, and the host's directories that it runs from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Walls {
+    /// The engine.
+    pub engine: EngineName,
+    /// Directories that may be read and run from, never written: empty for SQLite.
+    pub runtime: Vec<PathBuf>,
+}
+
+impl Walls {
+    /// Room for SQLite, which is a part of this program: nothing else is run.
+    pub fn sqlite() -> Walls {
+        Walls { engine: EngineName::Sqlite, runtime: Vec::new() }
+    }
+}
 
 /// Which level to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

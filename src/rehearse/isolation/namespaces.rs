@@ -7,18 +7,30 @@
 //! ```text
 //! /            tmpfs, read-only          canary   (readable until Landlock is on)
 //! /…/clone     the clone's directory     at the same path as outside, nosuid nodev noexec
+//! /usr …       PostgreSQL's programs and libraries, read-only nosuid nodev; /etc/passwd, /dev/null
 //! ```
 
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::Path;
 
+use super::Walls;
 use super::confine::{self, Out, Refusal};
 use super::kernel::{self, Side};
 use super::probe::Prober;
 use super::session::SIGNALLED;
 use super::wire::{Setup, ToParent};
+use crate::evidence::EngineName;
 use crate::evidence::isolation::Layer;
+
+/// The few files of a system that a server's programs look for: made for the run, nothing of the host's users.
+pub(super) const SYSTEM_FILES: &str = "/etc";
+/// Where programs throw their output away.
+pub(super) const NULL_DEVICE: &str = "/dev/null";
+/// Who root is inside, where a server refuses to run as root.
+const NOT_ROOT: u32 = 1000;
+/// The loader's list of libraries, the only file of the host's `/etc` that is copied.
+const LOADER_CACHE: &str = "/etc/ld.so.cache";
 
 /// A file in the new root that only Landlock keeps from being read.
 pub(super) const CANARY: &str = "/canary";
@@ -31,7 +43,7 @@ pub(super) fn enter(
     out: &mut Out,
     prober: &mut Prober,
 ) -> io::Result<Result<(), Refusal>> {
-    match unshare() {
+    match unshare(&setup.walls) {
         Ok(()) => {}
         Err(refusal) => return Ok(Err(refusal)),
     }
@@ -54,13 +66,16 @@ pub(super) fn enter(
     Ok(Ok(()))
 }
 
-fn unshare() -> Result<(), Refusal> {
+fn unshare(walls: &Walls) -> Result<(), Refusal> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let inside = |id: u32| if id == 0 && walls.engine == EngineName::Postgresql { NOT_ROOT } else { id };
     let refused = |step| Refusal::new(Layer::UserNamespace, step);
     kernel::unshare(libc::CLONE_NEWUSER).map_err(refused("unshare"))?;
     fs::write("/proc/self/setgroups", "deny").map_err(refused("writing setgroups"))?;
-    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).map_err(refused("writing uid_map"))?;
-    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).map_err(refused("writing gid_map"))?;
+    fs::write("/proc/self/uid_map", format!("{} {uid} 1", inside(uid)))
+        .map_err(refused("writing uid_map"))?;
+    fs::write("/proc/self/gid_map", format!("{} {gid} 1", inside(gid)))
+        .map_err(refused("writing gid_map"))?;
     for (flag, layer) in [
         (libc::CLONE_NEWNET, Layer::NetworkNamespace),
         (libc::CLONE_NEWNS, Layer::MountNamespace),
@@ -95,7 +110,7 @@ fn own_root(setup: &Setup) -> Result<(), Refusal> {
     let (root, clone) = (setup.root(), setup.clone_directory());
     kernel::mount(None, Path::new("/"), None, libc::MS_REC | libc::MS_PRIVATE, None)
         .map_err(refused("making mounts private"))?;
-    kernel::mount(None, &root, Some(c"tmpfs"), closed, Some(c"size=64k,mode=0755"))
+    kernel::mount(None, &root, Some(c"tmpfs"), closed, Some(c"size=2m,mode=0755"))
         .map_err(refused("mounting a new root"))?;
     let inside = root.join(clone.strip_prefix("/").unwrap_or(&clone));
     fs::create_dir_all(&inside).map_err(refused("making the clone's place"))?;
@@ -104,12 +119,54 @@ fn own_root(setup: &Setup) -> Result<(), Refusal> {
         .map_err(refused("mounting the clone's directory"))?;
     kernel::mount(None, &inside, None, libc::MS_BIND | libc::MS_REMOUNT | closed, None)
         .map_err(refused("closing the clone's mount"))?;
+    if setup.walls.engine == EngineName::Postgresql {
+        system(&setup.walls, &root)?;
+    }
     enter_directory(&root).map_err(refused("entering the new root"))?;
     kernel::swap_root_to_here().map_err(refused("pivot_root"))?;
     let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | closed;
     kernel::mount(None, Path::new("/"), None, read_only, None)
         .map_err(refused("making the root read-only"))?;
     enter_directory(&clone).map_err(refused("entering the clone's directory"))
+}
+
+/// What a server and its programs run from, and the few files that they look for.
+fn system(walls: &Walls, root: &Path) -> Result<(), Refusal> {
+    let refused = |step| Refusal::new(Layer::MountNamespace, step);
+    let closed = libc::MS_NOSUID | libc::MS_NODEV;
+    for path in &walls.runtime {
+        let inside = root.join(path.strip_prefix("/").unwrap_or(path));
+        if let Ok(target) = fs::read_link(path) {
+            // `/lib`, where it is only another name for `/usr/lib`.
+            std::os::unix::fs::symlink(target, &inside).map_err(refused("naming a system directory"))?;
+            continue;
+        }
+        fs::create_dir_all(&inside).map_err(refused("making a system directory's place"))?;
+        kernel::mount(Some(path), &inside, None, libc::MS_BIND | libc::MS_REC, None)
+            .map_err(refused("mounting a system directory"))?;
+        let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY | closed;
+        kernel::mount(None, &inside, None, read_only, None)
+            .map_err(refused("making a system directory read-only"))?;
+    }
+    let place = |path: &str| root.join(&path[1..]);
+    let made = refused("making the system's files");
+    let make = || -> io::Result<()> {
+        fs::create_dir_all(place(SYSTEM_FILES))?;
+        fs::create_dir_all(root.join("dev"))?;
+        fs::write(place(NULL_DEVICE), "")?;
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let user = format!("rehearsal:x:{uid}:{gid}::/:/bin/sh\n");
+        fs::write(place(SYSTEM_FILES).join("passwd"), user)?;
+        fs::write(place(SYSTEM_FILES).join("group"), format!("rehearsal:x:{gid}:\n"))?;
+        match fs::read(LOADER_CACHE) {
+            Ok(bytes) => fs::write(place(LOADER_CACHE), bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    make().map_err(made)?;
+    kernel::mount(Some(Path::new(NULL_DEVICE)), &place(NULL_DEVICE), None, libc::MS_BIND, None)
+        .map_err(refused("mounting /dev/null"))
 }
 
 fn enter_directory(path: &Path) -> io::Result<()> {

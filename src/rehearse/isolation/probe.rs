@@ -41,7 +41,7 @@ impl<'a> Prober<'a> {
     }
 
     fn of(&self, layer: Layer) -> impl Iterator<Item = &'static Rule> + use<> {
-        table::required(self.level).filter(move |rule| rule.layer == layer)
+        table::required(self.setup.walls.engine, self.level).filter(move |rule| rule.layer == layer)
     }
 
     /// Just before `layer` is put on: the attempts that must still get through.
@@ -109,6 +109,13 @@ fn attempt(name: &str, setup: &Setup) -> io::Result<()> {
         "write-outside" => made(&theirs, |path| fs::write(path, nonce)),
         "write-root" => made(&setup.made(Path::new("/")), |path| fs::write(path, nonce)),
         "overwrite-outside" => OpenOptions::new().write(true).open(secret).map(drop),
+        "write-system" => made(&setup.made(Path::new("/usr")), |path| fs::write(path, nonce)),
+        // The file is one that the system would run, were it not for the place where it lies.
+        "execute-written" => made(&mine, |path| {
+            fs::write(path, "#!/bin/sh\n")?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+            Err(Command::new(path).exec())
+        }),
         "make-directory-outside" => fs::create_dir(&theirs).and_then(|()| fs::remove_dir(&theirs)),
         "remove-outside" => {
             let victim = outside.join("victim");

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Walls;
 use crate::evidence::isolation::{Layer, Level};
 
 /// Longest line in bytes, either way: a child that went wrong cannot fill the parent's memory.
@@ -29,6 +30,8 @@ pub(super) enum Role {
 #[serde(deny_unknown_fields)]
 pub(super) struct Setup {
     pub(super) role: Role,
+    /// What the walls leave room for.
+    pub(super) walls: Walls,
     /// The process that must be this one's parent, and that probes aim signals at.
     pub(super) parent: u32,
     /// The run's own directory.

@@ -44,6 +44,7 @@ pub struct Legs<'r, 'a> {
 }
 
 /// What the legs found.
+#[derive(Clone, Debug)]
 pub struct Found {
     /// One entry a leg.
     pub entries: Vec<Entry>,
@@ -139,23 +140,7 @@ impl<'r, 'a> Legs<'r, 'a> {
     }
 
     fn entry(&self, leg: Leg, outcome: Outcome) -> Entry {
-        Entry {
-            leg,
-            kind: leg.kind(),
-            clone_id: self.clone_id.clone(),
-            outcome,
-            before_hash: None,
-            after_apply_hash: None,
-            after_rollback_hash: None,
-            exit_hash: None,
-            rows_changed: 0,
-            differences: None,
-            error: None,
-            transaction: None,
-            snapshot: None,
-            executor: None,
-            directory: None,
-        }
+        Entry::begun(leg, &self.clone_id, outcome)
     }
 
     /// Open, read everything, close.
@@ -264,7 +249,7 @@ impl<'r, 'a> Legs<'r, 'a> {
 }
 
 /// A failure that is not the change's own stops the rehearsal: nothing was found out about the change.
-fn stop_unless_the_changes_own(failure: &Option<Failure>) -> Result<(), RehearseError> {
+pub(super) fn stop_unless_the_changes_own(failure: &Option<Failure>) -> Result<(), RehearseError> {
     match failure {
         Some(failure) => match failure.kind {
             FailureKind::Fails | FailureKind::Lacks | FailureKind::Corrupt => Ok(()),
@@ -274,7 +259,7 @@ fn stop_unless_the_changes_own(failure: &Option<Failure>) -> Result<(), Rehearse
     }
 }
 
-fn outcome_of(failure: &Failure) -> Outcome {
+pub(super) fn outcome_of(failure: &Failure) -> Outcome {
     match failure.kind {
         FailureKind::Lacks => Outcome::CouldNotEstablish,
         _ => Outcome::UpFails,
@@ -347,7 +332,7 @@ pub(super) fn check(room: &mut Room<'_>) -> Result<Checked, RehearseError> {
 }
 
 /// Leaves out what a second rehearsal of a change that is not deterministic would not reach again.
-fn leave_out_unrepeatable(entry: &mut Entry) {
+pub(super) fn leave_out_unrepeatable(entry: &mut Entry) {
     entry.after_apply_hash = None;
     if !matches!(entry.leg, Leg::ReadOnly | Leg::Executor) {
         entry.rows_changed = 0;

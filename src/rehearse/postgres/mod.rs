@@ -3,6 +3,40 @@
 //! Owns: everything that knows PostgreSQL. Must not: reach a server that it did not start itself; a cluster's
 //! only socket lies in the clone's directory, which no other process can see.
 
+//!
+//! ```text
+//! programs   initdb, postgres, pg_restore, pg_checksums of one installation
+//! dump       a dump as given: format, digest, why it is not production
+//! cluster    made, started, stopped in the clone's directory
+//! restore    the dump into the clone, as the role that owns it
+//! script     one script, statement by statement
+//! locks      the lock watch
+//! contents   schema and rows, described
+//! look       the state of the clone as digests
+//! files      the stopped cluster's files: manifest and snapshot
+//! legs       what is done in which order
+//! room       one confined process a question, and the snapshot
+//! rehearsal  from a request to its facts
+//! child      what the confined process is asked
+//! ```
+
+mod cluster;
+mod contents;
+pub mod child;
+pub mod dump;
+mod failure;
+mod files;
+mod legs;
+mod locks;
+mod look;
+pub mod programs;
+pub mod rehearsal;
+mod restore;
+mod room;
+mod script;
+
+pub use cluster::{Place, SETTINGS};
+
 use postgres::{Client, NoTls};
 
 /// Opens a further connection to one database of the rehearsal's own cluster.

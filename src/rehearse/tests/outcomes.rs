@@ -219,7 +219,7 @@ fn foreign_keys_are_as_the_plan_says_and_off_by_default() {
     fixture.exact(up, down);
     let enforced = rehearse(&fixture.path, plan(up, Some(down), "foreign_keys=true")).expect("rehearsed");
     assert_eq!(outcome(&enforced, Leg::Down), Outcome::RowsDiffer);
-    assert!(enforced.lock.engine.foreign_keys);
+    assert_eq!(enforced.lock.engine.foreign_keys, Some(true));
 }
 
 #[test]

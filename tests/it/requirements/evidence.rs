@@ -3,7 +3,7 @@
 use fix7_ledger::canon;
 use fix7_ledger::digest::Digest;
 use fix7_ledger::evidence::isolation::{Control, Counters, IsolationProof, Level, REACHED};
-use fix7_ledger::evidence::{Facts, Leg, Outcome};
+use fix7_ledger::evidence::{EngineName, Facts, Leg, Outcome};
 use fix7_ledger::judge::{derive, specimen, validator};
 use fix7_ledger::packet::{EXECUTION, LOCK, PROBES, RECOVERY, ROLLBACK, VALIDATOR};
 use fix7_ledger::policy::Policy;
@@ -283,7 +283,9 @@ fn r38_a_level_below_the_policys_minimum_is_refused() {
     };
     assert!(at(Level::Three).accepted());
     refused("level 2", &at(Level::Two), Code::IsolationNotProven);
-    spoilt("an engine without a minimum", Code::IsolationNotProven, |f| f.lock.engine.name = "other".into());
+    spoilt("an engine without a minimum", Code::IsolationNotProven, |f| {
+        f.lock.engine.name = EngineName::Postgresql
+    });
 }
 
 #[test]
