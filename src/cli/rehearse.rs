@@ -69,7 +69,7 @@ pub(super) struct Settings {
 
 /// The engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Engine {
+pub(super) enum Engine {
     /// A file that is copied.
     Sqlite,
     /// A dump that is restored into a cluster of the rehearsal's own.

@@ -9,10 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::answer::{Answer, Failure, Ui, escaped};
+use super::rehearse::Engine;
 use super::surroundings;
 use crate::evidence::Outcome;
 use crate::evidence::isolation::Level;
 use crate::rehearse::isolation::Wanted;
+use crate::rehearse::postgres::programs::Programs;
 use crate::rehearse::survey::{self, Redo, Row, Survey, Wrapping};
 use crate::verdict::{Code, Reason, Verdict};
 
@@ -34,7 +36,10 @@ pub struct Args {
     /// The directory with the migrations.
     #[arg(long, value_name = "DIR")]
     migrations: PathBuf,
-    /// Start from a copy of this database instead of an empty one; it is not touched
+    /// What runs the SQL; `postgres` is another name for postgresql
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    engine: Engine,
+    /// Start from a copy of this database instead of an empty one; it is not touched (SQLite)
     #[arg(long, value_name = "DB")]
     source: Option<PathBuf>,
     /// Enforce foreign keys while scripts run (stock SQLite: off)
@@ -46,6 +51,9 @@ pub struct Args {
     /// The isolation level
     #[arg(long, value_enum, default_value = "best")]
     isolation: Isolation,
+    /// The directory of PostgreSQL's server programs; found by itself where they are installed as usual
+    #[arg(long, value_name = "DIR")]
+    pg_bin: Option<PathBuf>,
     /// Refuse (exit 4) unless every migration has a way back that restores everything
     #[arg(long)]
     strict: bool,
@@ -106,11 +114,22 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     };
     let bar = bar(ui, survey.history.migrations.len());
     let mut times = Vec::new();
-    let rows = survey::run(&survey, &mut |row, took| {
+    let mut each = |row: &Row, took: Duration| {
         bar.set_message(escaped(&row.id));
         bar.inc(1);
         times.push(took);
-    });
+    };
+    let rows = match args.engine {
+        Engine::Sqlite => survey::run(&survey, &mut each),
+        Engine::Postgresql => {
+            if survey.source.is_some() {
+                let found = "a history on PostgreSQL starts from an empty database";
+                return Err(Failure::because(Code::RequestForbidden, "--source", found));
+            }
+            let programs = Programs::find(args.pg_bin.as_deref(), &surroundings::path())?;
+            crate::rehearse::postgres::survey::run(&survey, &programs, &mut each)
+        }
+    };
     bar.finish_and_clear();
     let rows = rows.map_err(failed)?;
 

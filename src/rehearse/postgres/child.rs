@@ -9,6 +9,7 @@
 //! Inside     BEGIN, the change, SET CONSTRAINTS ALL IMMEDIATE, the state from inside, ROLLBACK
 //! Commit     a script to its end and COMMIT, the state by another connection
 //! Down       the change, the way back on another connection, and what differs from the state before
+//! Survey     a whole history on an empty clone
 //! Check      pg_checksums over the stopped cluster, constraints that are not validated
 //! ```
 
@@ -18,18 +19,17 @@ use std::time::Duration;
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{CLONE, OWNER, Place, SUPERUSER, run};
+use super::cluster::{BEFORE, CLONE, OWNER, Place, SUPERUSER, run};
 use super::dump::Format;
 use super::failure::{self, outside};
 use super::locks::{LockSeen, Watch};
 use super::look::{self, State};
+use super::survey::{self, Trial};
 use super::{restore, script};
 use crate::digest::{Digest, Hasher};
 use crate::evidence::difference::Differences;
 use crate::rehearse::engine::{Failure, Report};
-
-/// The copy of the clone that a `down` is compared with.
-const BEFORE: &str = "clone_before";
+use crate::rehearse::survey::Row;
 
 /// One question, and where the cluster lies.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub enum What {
         /// How many differences are listed.
         listed: usize,
     },
+    /// Make a cluster with an empty clone, and try a whole history on it.
+    Survey(Vec<Trial>),
     /// Run PostgreSQL's own checks.
     Check,
 }
@@ -93,6 +95,8 @@ pub enum Answer {
     Committed(Committed),
     /// To [`What::Down`].
     Down(Box<Down>),
+    /// To [`What::Survey`]: each row with its milliseconds.
+    Surveyed(Vec<(Row, u64)>),
     /// To [`What::Check`].
     Checked(Checked),
     /// The cluster cannot be made, started or read, to any question.
@@ -164,39 +168,45 @@ pub fn answer(question: Question) -> Answer {
         What::Commit(run) => with_server(place, || commit(place, &run)).map(Answer::Committed),
         What::Down { up, down, listed } => with_server(place, || there_and_back(place, &up, &down, listed))
             .map(|done| Answer::Down(Box::new(done))),
+        What::Survey(trials) => survey::perform(place, &trials).map(Answer::Surveyed),
         What::Check => check(place).map(Answer::Checked),
     };
     done.unwrap_or_else(Answer::Unreadable)
 }
 
-fn with_server<T>(place: &Place, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn with_server<T>(place: &Place, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let running = place.start()?;
     let done = work()?;
     running.stop()?;
     Ok(done)
 }
 
-fn connect(place: &Place, role: &str, database: &str) -> Result<Client, Failure> {
+pub(super) fn connect(place: &Place, role: &str, database: &str) -> Result<Client, Failure> {
     place.database(role, database).connect().map_err(|e| failure::of(&e, 0))
 }
 
-fn own(client: &mut Client, sql: &str) -> Result<(), Failure> {
+pub(super) fn own(client: &mut Client, sql: &str) -> Result<(), Failure> {
     client.batch_execute(sql).map_err(|e| failure::of(&e, 0))
 }
 
 fn begin(place: &Place, dump: &std::path::Path, format: Format) -> Result<Identity, Failure> {
+    prepare(place)?;
+    with_server(place, || {
+        restore::restore(place, dump, format)?;
+        identity(&mut connect(place, SUPERUSER, "postgres")?)
+    })
+}
+
+/// Makes the cluster, the owner and an empty clone.
+pub(super) fn prepare(place: &Place) -> Result<(), Failure> {
     place.initialise()?;
     with_server(place, || {
         let mut client = connect(place, SUPERUSER, "postgres")?;
-        own(
-            &mut client,
-            &format!(
-                "CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-            ),
-        )?;
-        own(&mut client, &format!("CREATE DATABASE {CLONE} OWNER {OWNER}"))?;
-        restore::restore(place, dump, format)?;
-        identity(&mut client)
+        let role = format!(
+            "CREATE ROLE {OWNER} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+        );
+        own(&mut client, &role)?;
+        own(&mut client, &format!("CREATE DATABASE {CLONE} OWNER {OWNER}"))
     })
 }
 
@@ -215,18 +225,18 @@ fn identity(client: &mut Client) -> Result<Identity, Failure> {
 }
 
 fn state(place: &Place) -> Result<State, Failure> {
-    look::of_client(&mut connect(place, SUPERUSER, CLONE)?)
+    look::of_database(place, CLONE)
 }
 
-fn limited(place: &Place, run: &Run) -> Result<Client, Failure> {
-    let mut client = connect(place, OWNER, CLONE)?;
+fn limited(place: &Place, database: &str, run: &Run) -> Result<Client, Failure> {
+    let mut client = connect(place, OWNER, database)?;
     script::limit(&mut client, Duration::from_millis(run.limit_ms))?;
     Ok(client)
 }
 
 fn inside(place: &Place, run: &Run) -> Result<Inside, Failure> {
-    let mut client = limited(place, run)?;
-    let watch = Watch::begin(place, &mut client)?;
+    let mut client = limited(place, CLONE, run)?;
+    let watch = Watch::begin(place, CLONE, &mut client)?;
     own(&mut client, "BEGIN; SELECT pg_catalog.pg_current_xact_id()")?;
     let mut report = script::run(&mut client, &run.sql, true);
     if report.failure.is_none() {
@@ -246,8 +256,13 @@ fn inside(place: &Place, run: &Run) -> Result<Inside, Failure> {
 }
 
 fn commit(place: &Place, run: &Run) -> Result<Committed, Failure> {
-    let mut client = limited(place, run)?;
-    let watch = Watch::begin(place, &mut client)?;
+    commit_in(place, CLONE, run)
+}
+
+/// Runs a script in one database of the cluster and makes it last, or leaves nothing of a wrapped one that failed.
+pub(super) fn commit_in(place: &Place, database: &str, run: &Run) -> Result<Committed, Failure> {
+    let mut client = limited(place, database, run)?;
+    let watch = Watch::begin(place, database, &mut client)?;
     if run.transaction {
         own(&mut client, "BEGIN; SELECT pg_catalog.pg_current_xact_id()")?;
     }
@@ -260,14 +275,17 @@ fn commit(place: &Place, run: &Run) -> Result<Committed, Failure> {
     }
     let locks = watch.end();
     drop(client);
-    let state = if report.failure.is_none() { Some(state(place)?) } else { None };
+    let state = match report.failure {
+        None => Some(look::of_database(place, database)?),
+        Some(_) => None,
+    };
     Ok(Committed { report, state, locks })
 }
 
 fn there_and_back(place: &Place, up: &Run, down: &Run, listed: usize) -> Result<Down, Failure> {
     let before = state(place)?;
     let mut client = connect(place, SUPERUSER, "postgres")?;
-    own(&mut client, &format!("CREATE DATABASE {BEFORE} TEMPLATE {CLONE}"))?;
+    own(&mut client, &format!("CREATE DATABASE {BEFORE} OWNER {OWNER} TEMPLATE {CLONE}"))?;
     let up = commit(place, up)?;
     let (mut back, mut differences) = (None, None);
     if up.report.failure.is_none() {

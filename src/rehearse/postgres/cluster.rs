@@ -30,6 +30,8 @@ pub(super) const SUPERUSER: &str = "postgres";
 pub(super) const OWNER: &str = "clone_owner";
 /// The database that is rehearsed on.
 pub(super) const CLONE: &str = "clone";
+/// The copy of the clone that a `down` is compared with.
+pub(super) const BEFORE: &str = "clone_before";
 /// The longest path of a unix socket, in bytes (`sun_path`), less the socket's own name.
 const MAX_SOCKET_DIRECTORY: usize = 107 - "/.s.PGSQL.5432".len();
 /// How long a server may take to start, or to stop, on a loaded machine.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use super::cluster::{CLONE, Place, SUPERUSER};
+use super::cluster::{Place, SUPERUSER};
 use super::failure;
 use crate::rehearse::engine::Failure;
 
@@ -51,11 +51,11 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Watches the process behind `client`.
-    pub(super) fn begin(place: &Place, client: &mut Client) -> Result<Watch, Failure> {
+    pub(super) fn begin(place: &Place, database: &str, client: &mut Client) -> Result<Watch, Failure> {
         let failed = |e: postgres::Error| failure::of(&e, 0);
         let watched: i32 =
             client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).map_err(failed)?.get(0);
-        let mut eyes = place.database(SUPERUSER, CLONE).connect().map_err(failed)?;
+        let mut eyes = place.database(SUPERUSER, database).connect().map_err(failed)?;
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&over);
         let thread = std::thread::spawn(move || look(&mut eyes, watched, &told));

@@ -8,6 +8,7 @@ use postgres::Client;
 use serde::{Deserialize, Serialize};
 
 use super::Database;
+use super::cluster::{Place, SUPERUSER};
 use super::contents::Contents;
 use super::failure;
 use crate::digest::{Digest, Hasher};
@@ -100,6 +101,12 @@ fn roles(client: &mut Client) -> Result<Digest, postgres::Error> {
     Ok(hasher.finish())
 }
 
+/// Looks at one database of a running cluster.
+pub(super) fn of_database(place: &Place, database: &str) -> Result<State, Failure> {
+    let client = place.database(SUPERUSER, database).connect();
+    of_client(&mut client.map_err(|e| failure::of(&e, 0))?)
+}
+
 /// What differs between two databases of one cluster.
 pub(super) fn differences(
     before: &Database,
@@ -114,8 +121,9 @@ pub(super) fn differences(
     });
     let ((before, from), (after, to)) = (before?, after?);
     let mut differences = before.differences(&after, listed);
-    for (name, position) in from.iter().filter(|(name, position)| to.get(*name) != Some(position)) {
-        let now = to.get(name).map_or("none", String::as_str);
+    // A sequence that is gone or new is a difference of the schema, and told there.
+    let both = from.iter().filter_map(|(name, position)| Some((name, position, to.get(name)?)));
+    for (name, position, now) in both.filter(|(_, position, now)| position != now) {
         differences.row_codes.push(format!("sequence:{name}({position}->{now})"));
         differences.equality = Equality::RowsDiffer;
         differences.total += 1;

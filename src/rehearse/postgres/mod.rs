@@ -17,6 +17,7 @@
 //! legs       what is done in which order
 //! room       one confined process a question, and the snapshot
 //! rehearsal  from a request to its facts
+//! survey     a whole history, a database a state
 //! child      what the confined process is asked
 //! ```
 
@@ -34,6 +35,7 @@ pub mod rehearsal;
 mod restore;
 mod room;
 mod script;
+pub mod survey;
 
 pub use cluster::{Place, SETTINGS};
 
