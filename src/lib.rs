@@ -83,6 +83,7 @@ pub mod entry;
 pub mod state;
 pub mod judge;
 pub mod verify;
+pub mod bundle;
 // The two edges: databases and processes; git.
 pub mod rehearse;
 pub mod ledger;

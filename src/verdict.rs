@@ -162,6 +162,8 @@ codes! {
     EntryAbsent "ENTRY_ABSENT" NotEstablished "`fix7-ledger log` lists the entries"
     ReplaceRefs "REPLACE_REFS" NotEstablished "delete refs/replace: they make stock git show other objects than the stored ones"
     Grafts "GRAFTS" NotEstablished "remove .git/info/grafts: they make stock git show another history"
+    QuorumMissing "QUORUM_MISSING" NotEstablished "ask more of the policy's witnesses (`fix7-ledger witness request`), and add their answers"
+    CheckpointOld "CHECKPOINT_OLD" NotEstablished "ask for a newer checkpoint with newer cosignatures: this one may have been kept back"
     LedgerAbsent "LEDGER_ABSENT" NotEstablished "name the ledger's ref, or fetch it"
     RepositoryUnsupported "REPOSITORY_UNSUPPORTED" NotEstablished "use a repository with the files ref storage and SHA-1 object names"
     RolledBack "ROLLED_BACK" Forked "this copy ends before a head that was seen: keep both, and ask the ledger's owners"

@@ -1,10 +1,12 @@
 //! `export`: what other tools need to check entries without this program.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::{replay, show};
+use super::{bundle, replay, show, tiles};
 use crate::dsse::Signatures;
 use crate::statement::{SIGNATURE_FILE, STATEMENT_FILE};
 use crate::verdict::Code;
@@ -29,6 +31,35 @@ enum Verb {
         place: Place,
         /// The entry: its number, its leaf, or its name. By default the newest.
         entry: Option<String>,
+    },
+    /// The trust policy (c2sp.org/tlog-policy) of the registered log and witness keys: any one witness is enough.
+    TrustPolicy {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// One entry with everything that an auditor needs to check it, in one file (tar).
+    Bundle {
+        #[command(flatten)]
+        place: Place,
+        /// The entry: its number, its leaf, or its name. By default the newest.
+        entry: Option<String>,
+        /// The signed checkpoint; by default the one that this clone keeps.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+        /// The file to write; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// The ledger as static files (c2sp.org/tlog-tiles), for any web server or object store: only what is new.
+    Tiles {
+        #[command(flatten)]
+        place: Place,
+        /// A directory, or s3://BUCKET/PREFIX (AWS_ENDPOINT_URL, AWS_REGION and the two AWS keys in the environment).
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+        /// The signed checkpoint; by default the one that this clone keeps.
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
     },
     /// A registered public key as PEM (SubjectPublicKeyInfo), for `openssl pkeyutl`.
     Pem {
@@ -61,6 +92,15 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
             let envelope = signatures.to_envelope(file(STATEMENT_FILE)?);
             let text = String::from_utf8_lossy(&envelope).into_owned();
             Ok(Answer::done(&text).with("envelope", text))
+        }
+        Verb::TrustPolicy { place } => {
+            let (state, _) = replay::trusted(&place)?;
+            let text = state.trust_policy();
+            Ok(Answer::done(text.trim_end()).with("trust_policy", &text))
+        }
+        Verb::Tiles { place, to, checkpoint } => tiles::export(&place, checkpoint.as_deref(), &to),
+        Verb::Bundle { place, entry, checkpoint, out } => {
+            bundle::export(&place, entry.as_deref(), checkpoint.as_deref(), &out)
         }
         Verb::Pem { place, name } => {
             let (state, _) = replay::trusted(&place)?;

@@ -35,6 +35,12 @@ pub(super) struct Args {
     /// An auditor: NAME=KEY.
     #[arg(long, value_name = "NAME=KEY")]
     auditor: Vec<String>,
+    /// A log's key (signs checkpoints): NAME=KEY.
+    #[arg(long, value_name = "NAME=KEY")]
+    log: Vec<String>,
+    /// A witness (cosigns checkpoints): NAME=KEY.
+    #[arg(long, value_name = "NAME=KEY")]
+    witness: Vec<String>,
     /// How many distinct owners a grant needs.
     #[arg(long, value_name = "N", default_value_t = 1)]
     owner_threshold: u32,
@@ -105,8 +111,13 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
 /// The keys with their roles; one key may be given several roles under one name.
 fn keys(args: &Args) -> Result<Vec<KeyEntry>, Failure> {
     let mut keys: Vec<KeyEntry> = Vec::new();
-    let given =
-        [(Role::Owner, &args.owner), (Role::Operator, &args.operator), (Role::Auditor, &args.auditor)];
+    let given = [
+        (Role::Owner, &args.owner),
+        (Role::Operator, &args.operator),
+        (Role::Auditor, &args.auditor),
+        (Role::Log, &args.log),
+        (Role::Witness, &args.witness),
+    ];
     for (role, texts) in given {
         for text in texts {
             let (name, key) = text

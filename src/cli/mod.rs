@@ -13,6 +13,8 @@ mod admission;
 mod validate;
 mod probe;
 mod rerun;
+mod bundle;
+mod checkpoint;
 mod completions;
 mod demo;
 mod init;
@@ -27,19 +29,27 @@ mod state;
 mod keyring;
 mod export;
 mod grant;
+mod leaves;
 mod log;
 mod show;
+mod site;
 mod status;
 mod replay;
 mod packet_directory;
 mod publish;
 mod hook;
 mod hooks;
+mod prove;
 mod push;
 mod record;
 mod doctor;
 mod dump;
+mod tiles;
+mod trust;
 mod verify;
+mod verify_proof;
+mod witness;
+mod witness_http;
 mod plan;
 mod policy_choice;
 mod rehearse;
@@ -104,6 +114,12 @@ enum Verb {
     Record(record::Args),
     /// Verify the ledger, offline: eight steps, each held, broken or not established.
     Verify(verify::Args),
+    /// Sign the ledger's head as a checkpoint (C2SP), which travels and can be cosigned.
+    Checkpoint(checkpoint::Args),
+    /// Prove offline that an entry is in the ledger, or that the ledger only grew.
+    Prove(prove::Args),
+    /// Be a witness of ledgers, or ask witnesses about this one.
+    Witness(witness::Args),
     /// Send the ledger to a remote, behind whatever came first.
     Push(push::Args),
     /// Install, remove and check the hooks of a clone or a server.
@@ -158,6 +174,9 @@ impl Verb {
             Verb::Export(_) => "export",
             Verb::Record(_) => "record",
             Verb::Verify(_) => "verify",
+            Verb::Checkpoint(_) => "checkpoint",
+            Verb::Prove(_) => "prove",
+            Verb::Witness(_) => "witness",
             Verb::Push(_) => "push",
             Verb::Hooks(_) => "hooks",
             Verb::Hook(_) => "hook",
@@ -195,6 +214,9 @@ impl Verb {
             Verb::Export(args) => export::run(args, ui),
             Verb::Record(args) => record::run(args, ui),
             Verb::Verify(args) => verify::run(args, ui),
+            Verb::Checkpoint(args) => checkpoint::run(args, ui),
+            Verb::Prove(args) => prove::run(args, ui),
+            Verb::Witness(args) => witness::run(args, ui),
             Verb::Push(args) => push::run(args, ui),
             Verb::Hooks(args) => hooks::run(args, ui),
             Verb::Hook(args) => hook::run(args, ui),

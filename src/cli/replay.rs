@@ -129,9 +129,20 @@ struct Looked {
     judged: Option<(Digest, Verdict)>,
 }
 
+/// Checks and judges entries that stand in no repository, and hands them to the verifier in order.
+pub(super) fn feed_stored(verifier: &mut Verifier, entries: Vec<StoredEntry>, judged: bool) {
+    let judge = verifier.state().policy().filter(|_| judged).map(Judge::new);
+    let looked: Vec<Looked> =
+        entries.into_par_iter().map(|stored| Looked::of(stored, judge.as_ref())).collect();
+    looked.into_iter().for_each(|looked| looked.hand_to(verifier, judged));
+}
+
 impl Looked {
     fn at(reader: &Reader, oid: &Oid, judge: Option<&Judge>) -> Result<Looked, Reason> {
-        let stored = reader.read_entry(oid).map_err(|error| error.reason())?;
+        Ok(Looked::of(reader.read_entry(oid).map_err(|error| error.reason())?, judge))
+    }
+
+    fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
         let checked = check(&stored);
         let statement = checked.verified.as_ref().map(|verified| verified.statement());
         let facts = match statement {
@@ -146,7 +157,7 @@ impl Looked {
             }
             _ => None,
         };
-        Ok(Looked { stored, checked, facts, judged })
+        Looked { stored, checked, facts, judged }
     }
 
     fn hand_to(self, verifier: &mut Verifier, judged: bool) {
@@ -167,7 +178,7 @@ impl Looked {
 }
 
 /// What can be judged of an entry without the entries before it; what needs them, `state` asks.
-fn alone(judge: &Judge, statement: &Statement, files: &EntryFiles) -> Verdict {
+pub(super) fn alone(judge: &Judge, statement: &Statement, files: &EntryFiles) -> Verdict {
     if !statement.kind().has_packet() {
         return judge.statement(statement, files);
     }

@@ -172,3 +172,29 @@ pub(super) fn cores() -> usize {
 pub(super) fn path() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
+
+/// An S3-compatible object store, as the tools of the field name it in the environment.
+pub(super) struct ObjectStore {
+    pub(super) endpoint: String,
+    pub(super) region: String,
+    pub(super) id: String,
+    pub(super) secret: zeroize::Zeroizing<String>,
+}
+
+/// The object store that the environment names.
+pub(super) fn object_store() -> Result<ObjectStore, Failure> {
+    let variable = |names: &[&str]| {
+        let value = names.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+        // What goes into a configuration line must not be able to end it.
+        match !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b)) {
+            true => Ok(value),
+            false => Err(Failure::because(Code::Unreadable, names[0], "it is not set, or no plain text")),
+        }
+    };
+    Ok(ObjectStore {
+        endpoint: variable(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"])?,
+        region: variable(&["AWS_REGION", "AWS_DEFAULT_REGION"])?,
+        id: variable(&["AWS_ACCESS_KEY_ID"])?,
+        secret: zeroize::Zeroizing::new(variable(&["AWS_SECRET_ACCESS_KEY"])?),
+    })
+}

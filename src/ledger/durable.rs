@@ -26,6 +26,8 @@ pub(crate) fn create_directories(directory: &Path) -> Result<()> {
         return Ok(());
     }
     if let Some(parent) = directory.parent() {
+        // The parent of a name alone is where the process stands.
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         create_directories(parent)?;
         match fs::create_dir(directory) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {

@@ -5,6 +5,7 @@
 //! compare-and-swap of the ref.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::durable::create_directories;
@@ -29,19 +30,23 @@ impl Repository {
     pub fn lock(&self, patience: Duration) -> Result<HostLock> {
         let directory = self.notes_dir();
         create_directories(&directory)?;
-        let path = directory.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(HostLock { _file: file }),
-                Err(TryLockError::Error(e)) => return Err(e).at("lock", &path),
-                Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
-                    let found = format_args!("held for more than {} ms", patience.as_millis());
-                    return Err(Error::found(Code::LockHeld, path.display(), found));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+        lock_file(&directory.join("lock"), patience)
+    }
+}
+
+/// Takes the lock on a file, made where it is missing, waiting up to `patience`.
+pub(crate) fn lock_file(path: &Path, patience: Duration) -> Result<HostLock> {
+    let file = File::options().create(true).truncate(false).write(true).open(path).at("open", path)?;
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(HostLock { _file: file }),
+            Err(TryLockError::Error(e)) => return Err(e).at("lock", path),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
+                let found = format_args!("held for more than {} ms", patience.as_millis());
+                return Err(Error::found(Code::LockHeld, path.display(), found));
             }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
         }
     }
 }

@@ -19,6 +19,7 @@
 pub mod agent;
 mod append;
 mod chain;
+mod checkpoints;
 mod child;
 mod checkout;
 mod commit;
@@ -37,6 +38,7 @@ pub mod push;
 mod remote;
 mod repository;
 mod tree;
+mod witness;
 
 pub use append::{Draft, Render, Step};
 pub use child::{INHERITED, Surroundings};
@@ -44,7 +46,8 @@ pub use error::{Error, Result};
 pub use heads::SeenHead;
 pub use hooks::{HookKind, HookState, HookStatus};
 pub use lock::HostLock;
-pub use objects::{Kind, Oid, Reader, parse_oid};
+pub use objects::{Kind, Oid, Reader, commit_id, parse_oid};
 pub use remote::{Incoming, Pushed};
 pub use repository::{LEDGER_PREFIX, LedgerRef, Repository};
 pub use tree::{name_is_allowed, path_is_allowed};
+pub use witness::{WitnessDirectory, WitnessIdentity};

@@ -67,6 +67,14 @@ pub(crate) fn name_of(kind: Kind, content: &[u8]) -> Result<Oid> {
     hasher.try_finalize().map_err(|e| Error::found(Code::ObjectCorrupt, kind.name(), e))
 }
 
+/// The name that git gives to a commit with this content.
+///
+/// # Errors
+/// `OBJECT_CORRUPT` where the content is one half of a SHA-1 collision.
+pub fn commit_id(content: &[u8]) -> Result<Oid> {
+    name_of(Kind::Commit, content)
+}
+
 /// Reads 40 lower-case hexadecimal digits.
 pub fn parse_oid(text: &[u8]) -> Option<Oid> {
     let digits = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);

@@ -148,13 +148,31 @@ impl State {
 
     /// The key's record, where it is known and counts at the next position.
     pub(super) fn current(&self, key: &Fingerprint, object: &str) -> Result<&KeyRecord, Reason> {
-        let record =
-            self.summary.keys.get(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
-        let (seq, end) = (self.next_seq(), record.last_valid_seq.unwrap_or(u64::MAX));
+        self.at(key, self.next_seq(), object)
+    }
+
+    /// The key's record, where it is known and counts at a position.
+    fn at(&self, key: &Fingerprint, seq: u64, object: &str) -> Result<&KeyRecord, Reason> {
+        let record = self.key(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
+        let end = record.last_valid_seq.unwrap_or(u64::MAX);
         match (record.from_seq..=end).contains(&seq) {
             true => Ok(record),
             false => Err(Reason::new(Code::KeyEnded, object)
                 .values(format_args!("position {} to {end}", record.from_seq), seq)),
+        }
+    }
+
+    /// Whether a key that is registered here may sign an entry of a kind at a position: for a reader who has the
+    /// registry and the entry, and not everything between.
+    ///
+    /// # Errors
+    /// `KEY_UNKNOWN`, `KEY_ENDED`, `ROLE_MISSING`.
+    pub fn may_sign(&self, key: &Fingerprint, kind: Kind, seq: u64) -> Result<&KeyRecord, Reason> {
+        let object = format!("entry {seq}: signature of {key}");
+        let (record, roles) = (self.at(key, seq, &object)?, roles_for(kind));
+        match roles.iter().any(|role| record.roles.contains(role)) {
+            true => Ok(record),
+            false => Err(missing(record, roles, &object)),
         }
     }
 

@@ -35,6 +35,7 @@ mod facts;
 mod fold;
 mod grants;
 mod record;
+mod registry;
 mod records;
 mod stored_policy;
 mod summary;

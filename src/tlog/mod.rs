@@ -14,7 +14,9 @@
 //! | checkpoint | c2sp.org/tlog-checkpoint | [`checkpoint::Checkpoint`] |
 //! | cosignature | c2sp.org/tlog-cosignature | [`checkpoint::cosign`]: `cosignature/v1` |
 //! | proof | c2sp.org/tlog-proof | [`proof::InclusionProof`] |
-//! | request | c2sp.org/tlog-witness | [`proof::ConsistencyProof`]: the body of `add-checkpoint` |
+//! | request | c2sp.org/tlog-witness | [`proof::ConsistencyProof`]: the body of `add-checkpoint`; [`witness`] decides |
+//! | tiles | c2sp.org/tlog-tiles | [`tile`] |
+//! | policy | c2sp.org/tlog-policy | [`quorum::TrustPolicy`] |
 //!
 //! A log key signs checkpoints, a witness key cosignatures; the type byte is part of the key's id, and what is
 //! signed begins differently, so neither can be taken for the other.
@@ -38,6 +40,9 @@
 pub mod checkpoint;
 pub mod note;
 pub mod proof;
+pub mod quorum;
+pub mod tile;
+pub mod witness;
 
 use crate::digest::Digest;
 use crate::keys::{Fingerprint, KeyError};

@@ -256,6 +256,16 @@ impl Note {
         Ok(())
     }
 
+    /// Drops every signature but those under a key's name and id.
+    pub(super) fn keep_of(&mut self, key: &VerifierKey) {
+        self.signatures.retain(|line| key.is_of(line));
+    }
+
+    /// Drops every signature.
+    pub fn clear(&mut self) {
+        self.signatures.clear();
+    }
+
     /// The text, where this log key signed it.
     ///
     /// # Errors

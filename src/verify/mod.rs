@@ -14,8 +14,9 @@
 //! | 7 | grants | one grant for one rehearsal; reruns reach the same packet; no blocker vanishes |
 //! | 8 | completeness | is this all, from the pinned genesis to the head that was seen? |
 //!
-//! A valid chain whose tail was cut off is a valid chain. So step 8 is held only where a remembered head was met again;
-//! otherwise it is not established, and where nothing else is wrong the exit code stays 0.
+//! A valid chain whose tail was cut off is a valid chain. So step 8 is held only where a remembered head was met again,
+//! or a checkpoint that a quorum of witnesses cosigned; otherwise it is not established, and where nothing else is
+//! wrong the exit code stays 0.
 //!
 //! Steps 1, 3 and 4 need one entry alone: [`check`] does them, and the caller runs it in parallel. Steps 2, 5, 6 and 7
 //! need the state before the entry: [`Verifier::push`] does them in order, and stops at the first entry that does not
@@ -36,9 +37,11 @@ use crate::state::{PacketFacts, State};
 use crate::statement::{Kind, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
+mod checkpoint;
 mod report;
 
 pub use crate::entry::check;
+pub use checkpoint::Signed;
 pub use report::{Check, Gap, GapKind, Head, LedgerName, MAX_REASONS, Outcome, REPORT_SCHEMA, Report, Step};
 
 /// The files of an entry's tree: path to bytes.
@@ -53,6 +56,8 @@ pub struct Options {
     pub remembered: Option<Head>,
     /// The repository holds only a part of the history.
     pub shallow: bool,
+    /// The size of a checkpoint that the history is to be compared with ([`Verifier::witness`]).
+    pub checkpoint_size: Option<u64>,
 }
 
 /// Judges what an entry claims, under the policy in force.
@@ -80,6 +85,8 @@ pub struct Verifier {
     announced: u64,
     stopped: Option<u64>,
     remembered_met: bool,
+    root_at_checkpoint: Option<Digest>,
+    witnessed: Option<Signed>,
     unjudged: bool,
 }
 
@@ -101,6 +108,8 @@ impl Verifier {
             announced: 0,
             stopped: None,
             remembered_met: false,
+            root_at_checkpoint: None,
+            witnessed: None,
             unjudged: false,
         };
         verifier.meet_remembered();
@@ -205,7 +214,7 @@ impl Verifier {
             verified: self.state.next_seq(),
             stopped: self.stopped.is_some(),
             unread: self.announced > self.seen,
-            end_seen: self.remembered_met,
+            end_seen: self.remembered_met || self.witnessed.is_some(),
             unjudged: self.unjudged,
             gaps,
         });
@@ -231,8 +240,11 @@ impl Verifier {
         Some(Head { leaf: self.state.last_leaf(), root: self.state.root(), seq })
     }
 
-    /// Compares with the remembered head where its position is reached.
+    /// Compares with the remembered head where its position is reached, and notes the root where the checkpoint ends.
     fn meet_remembered(&mut self) {
+        if self.options.checkpoint_size == Some(self.state.next_seq()) {
+            self.root_at_checkpoint = Some(self.state.root());
+        }
         let (Some(remembered), Some(head)) = (self.options.remembered, self.head()) else {
             return;
         };
@@ -300,14 +312,27 @@ impl Verifier {
             let text = "that this is the right ledger: no genesis digest was given";
             gap(GapKind::GenesisNotPinned, text.into());
         }
-        if !self.remembered_met {
+        if !self.remembered_met && self.witnessed.is_none() {
             let text = match self.options.remembered {
                 None => "that no entry was cut off at the end: no head was remembered",
                 Some(_) => "that the remembered head is part of this history",
             };
             gap(GapKind::NoRememberedHead, text.into());
         }
-        gap(GapKind::NoWitness, "that everybody sees this history: no witness cosigned its head".into());
+        match self.witnessed {
+            None => gap(
+                GapKind::NoWitness,
+                "that everybody sees this history: no witness cosigned its head".into(),
+            ),
+            Some(signed) if signed.size < self.state.next_seq() => {
+                let text = format!(
+                    "that everybody sees the entries from #{} on: the cosigned checkpoint ends before",
+                    signed.size
+                );
+                gap(GapKind::NoWitness, text);
+            }
+            Some(_) => {}
+        }
         gap(GapKind::TimesAreClaims, "the times: each is what the signer wrote".into());
         gaps
     }

@@ -36,7 +36,7 @@ fn a_good_ledger_holds_in_every_step_and_says_what_nobody_knows() {
 fn a_pin_and_a_remembered_head_close_their_gaps() {
     let book = Book::full();
     let head = report(&book.entries[..3], Options::default()).head;
-    let options = Options { genesis: Some(book.id()), remembered: head, shallow: false };
+    let options = Options { genesis: Some(book.id()), remembered: head, ..Options::default() };
     let good = report(&book.entries, options);
     assert_eq!(good.exit_code, 0);
     assert!(good.checks.iter().all(|c| c.outcome == Outcome::Held), "{good:?}");

@@ -123,7 +123,7 @@ fn list(root: &Path, dir: &Path, into: &mut Vec<(String, String)>) {
 }
 
 impl Ran {
-    fn of(what: &str, output: Output) -> Ran {
+    pub fn of(what: &str, output: Output) -> Ran {
         Ran {
             what: what.to_owned(),
             exit: output.status.code().unwrap_or(-1),

@@ -1,7 +1,7 @@
 //! A small ledger made through the binary, once a test process; every test gets a copy of its own.
 //!
 //! ```text
-//! keys/olga (owner)  keys/anna (operator)  keys/mallory (nobody)
+//! keys/olga (owner)  keys/anna (operator)  keys/lola (log)  keys/wanda, keys/wim (witnesses)  keys/mallory (nobody)
 //! small.db  plan/  packet/  packet.run.json
 //! work ── origin ──► server.git (pre-receive)        #0 genesis · #1 grant · #2 rehearsal · #3 grant, unspent
 //! ```
@@ -183,7 +183,7 @@ fn make() -> Vec<(String, Node)> {
     let scratch = Scratch::new();
     scratch.database("small.db", SCHEMA);
     scratch.run(&["plan", "new", "plan"]).ok();
-    for name in ["olga", "anna", "mallory"] {
+    for name in ["olga", "anna", "mallory", "lola", "wanda", "wim"] {
         scratch.run(&["key", "new", name, "--dir", "keys", "--no-passphrase"]).ok();
     }
     scratch.git(".", &["init", "-q", "--template=", "--bare", "-b", "main", "server.git"]).ok();
@@ -191,7 +191,8 @@ fn make() -> Vec<(String, Node)> {
     scratch.git("work", &["remote", "add", "origin", "../server.git"]).ok();
     scratch.run(&["hooks", "install", "--repo", "server.git", "--server"]).ok();
     let ids = ["--owner", "olga=keys/olga", "--operator", "anna=keys/anna", "--key", "keys/olga"];
-    scratch.run(&[&["init", "--repo", "work", "--name", "small"][..], &ids].concat()).ok();
+    let log = ["--log", "lola=keys/lola", "--witness", "wanda=keys/wanda", "--witness", "wim=keys/wim"];
+    scratch.run(&[&["init", "--repo", "work", "--name", "small"][..], &ids, &log].concat()).ok();
     let what = ["--source", "small.db", "--plan", "plan", "--out", "packet"];
     scratch.run(&[&["rehearse", "--repo", "work"][..], &what].concat()).ok();
     let stage = Stage { scratch };
