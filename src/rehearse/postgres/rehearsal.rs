@@ -4,6 +4,8 @@
 //! what is volatile. Must not: judge.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -73,18 +75,20 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
     }
 
     clock.begin(Part::Clone);
-    let kept = tempfile::Builder::new()
-        .prefix("fix7-kept-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .tempdir_in(&request.scratch)
-        .map_err(|e| RehearseError::file(&request.scratch, "no scratch directory can be made", &e))?;
     let directory = confinement.clone_directory().to_owned();
+    // Beside the clone, so that it goes with the run's directory even where this process is killed; confined
+    // processes see the clone's directory alone.
+    let kept = directory.with_file_name("kept");
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&kept)
+        .map_err(|e| RehearseError::file(&kept, "no scratch directory can be made", &e))?;
     let size = dump.size()?;
     clone::demand_space(&directory, size.saturating_mul(SPACE_FACTOR))?;
     let place = Place { directory: directory.clone(), programs: request.programs.directory.clone() };
     let copied = directory.join("dump");
     let source = dump.copy_to(&copied)?;
-    let room = Room { confinement: &confinement, place, kept: kept.path().to_owned(), size };
+    let room = Room { confinement: &confinement, place, kept, size };
     let identity = match room.ask(What::Begin { dump: copied.clone(), format: dump.format })? {
         Answer::Began(identity) => identity,
         _ => return Err(another()),
