@@ -2,8 +2,11 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used)] // tests speak on stderr
 
 mod architecture;
+mod attack_list;
 mod attacks;
 mod browser;
+mod census;
+mod claims;
 mod corpus;
 mod gate;
 mod harness;

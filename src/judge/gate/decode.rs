@@ -6,6 +6,7 @@
 //! ```text
 //! unescape   \u0050 \x50 \120 %50 %u0050 =50 &#80; &#x50; &Popf; \n
 //! inflate    gzip, zlib
+//! markup     <b>, </b>, <!-- -->
 //! wide       UTF-16 and UTF-32, both byte orders
 //! ```
 
@@ -17,6 +18,8 @@ use super::runs::MIN_PLAIN;
 
 /// Bytes that tell whether a text is UTF-16.
 const MAX_SAMPLE: usize = 4096;
+/// Longest tag or comment in bytes.
+const MAX_MARKUP: usize = 1024;
 /// High bytes that are alike by chance: more of them make UTF-16.
 const MIN_ALIKE: usize = 2;
 
@@ -128,6 +131,39 @@ fn entity(text: &[u8]) -> Option<(Escape, usize)> {
     Some((Escape::Char(value), end + 1))
 }
 
+/// `text` without its markup, tags and comments: what a reader of the rendered page sees as one word. Nothing when
+/// there is none. `clean`: only tags of printable text count, since noise has `<` and `>` as well.
+pub(super) fn without_markup(text: &[u8], clean: bool) -> Option<Vec<u8>> {
+    let mut out: Option<Vec<u8>> = None;
+    let mut copied = 0;
+    for at in memchr::memchr_iter(b'<', text) {
+        if at < copied {
+            continue; // within a tag or a comment
+        }
+        let rest = &text[at..text.len().min(at + MAX_MARKUP)];
+        let length = match rest {
+            [b'<', b'!', b'-', b'-', ..] => memchr::memmem::find(&rest[4..], b"-->").map(|end| end + 7),
+            [b'<', b'/' | b'!' | b'?' | b'a'..=b'z' | b'A'..=b'Z', ..] => {
+                memchr::memchr(b'>', rest).map(|end| end + 1)
+            }
+            _ => None,
+        };
+        let is_noise = |length| {
+            let mut tag = rest[..length].iter();
+            clean && !tag.all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+        };
+        if let Some(length) = length.filter(|&length| !is_noise(length)) {
+            let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
+            out.extend_from_slice(&text[copied..at]);
+            copied = at + length;
+        }
+    }
+    if let Some(out) = &mut out {
+        out.extend_from_slice(&text[copied..]);
+    }
+    out
+}
+
 /// Whether bytes begin as gzip or zlib do.
 pub(super) fn is_packed(bytes: &[u8]) -> bool {
     match bytes {
@@ -202,4 +238,27 @@ fn is_like_utf16(bytes: &[u8], high: usize) -> bool {
     let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
     let enough = (bytes.len() / 2 / 6).max(MIN_ALIKE);
     bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) > enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_goes_and_what_only_looks_like_it_stays() {
+        let read = |text: &str| {
+            without_markup(text.as_bytes(), false).map(|bytes| String::from_utf8(bytes).expect("UTF-8"))
+        };
+        assert_eq!(read("a<b class=\"x\">c</b>d<br/>e").as_deref(), Some("acde"));
+        assert_eq!(read("a<!-- b > c -->d<!-- e").as_deref(), Some("ad<!-- e"));
+        assert_eq!(read("a<b<c>d>e").as_deref(), Some("ad>e"));
+        for plain in ["a < b > c", "1<2", "a<b", "->", "<>", "<3>"] {
+            assert_eq!(read(plain), None, "{plain}");
+        }
+        let long = format!("a<b {}>c", "x".repeat(MAX_MARKUP));
+        assert_eq!(read(&long), None);
+        assert!(without_markup("a<é>b".as_bytes(), true).is_none());
+        assert!(without_markup("a<b é>c".as_bytes(), false).is_some());
+        assert!(without_markup(b"a<b c>d", true).is_some());
+    }
 }

@@ -7,8 +7,9 @@
 //! bytes ─┬─ as text ── as letters (two readings) ── claims
 //!        ├─ UTF-16, UTF-32 ─► text                  each arrow is one layer:
 //!        ├─ gzip, zlib ─► bytes                     at most `decode_depth` of them,
-//!        └─ text ─┬─ escapes ─► text                `decoded_bytes` in all and
-//!                 ├─ base64, base32, hex ─► bytes   `decode_expansion` times the object
+//!        └─ text ─┬─ markup ─► text                 `decoded_bytes` in all and
+//!                 ├─ escapes ─► text                `decode_expansion` times the object
+//!                 ├─ base64, base32, hex ─► bytes
 //!                 └─ JSON: structure, joined values, joined keys, documents within
 //! ```
 
@@ -197,6 +198,11 @@ impl<'a> Walk<'a> {
             && let Some(structure) = self.words.read(text)
         {
             self.structure(structure);
+        }
+        if self.manner.thorough
+            && let Some(shown) = decode::without_markup(text, !self.layers.is_empty())
+        {
+            self.within("markup", &shown, |walk, bytes| walk.utf8(bytes));
         }
         if let Some(plain) = decode::unescape(text) {
             self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));

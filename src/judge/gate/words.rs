@@ -5,7 +5,7 @@
 use super::squeeze::letter;
 
 /// Most separators within a token on an ordinary ref: a token in capitals may be spaced that far.
-const MAX_ORDINARY_GAP: usize = 8;
+const MAX_ORDINARY_GAP: usize = 12;
 
 /// Reads `word` from `from` on, passing over separators, digits and symbols that are not its next letter.
 pub(super) fn forward(text: &[u8], from: usize, word: &[u8]) -> Option<usize> {
