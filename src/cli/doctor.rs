@@ -1,5 +1,7 @@
 //! `doctor`: what is missing on this machine and in this clone, and how to mend it.
 
+mod selftest;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -22,6 +24,10 @@ pub(super) struct Args {
     /// A key that should be usable: a name in the key directory, a file, or SHA256:… in ssh-agent.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// Also send canned bad packets and claims through the gate, the judge and the live hook of this clone, and tell
+    /// what got through. Nothing is written.
+    #[arg(long)]
+    self_test: bool,
 }
 
 /// One thing that was looked at.
@@ -74,6 +80,10 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     findings.extend(isolation()?);
     findings.extend(clone(&args.place));
     findings.push(key(args.key.as_deref()));
+    if args.self_test {
+        ui.say("sending bad input through the gate, the judge and the hook …");
+        findings.extend(selftest::run(&args.place));
+    }
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for f in &findings {

@@ -168,7 +168,7 @@ fn claims(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
 
 /// The policies of the repository's own ledgers; where there is none that holds, the default one. All of them: a
 /// further ledger under whatever name must not loosen what the others ask for.
-fn policies_in_force(repo: &Repository) -> Vec<Policy> {
+pub(super) fn policies_in_force(repo: &Repository) -> Vec<Policy> {
     let ledgers = repo.ledgers().unwrap_or_default();
     let states = ledgers.iter().filter_map(|(ledger, tip)| replay::at(repo, ledger, tip).ok());
     let mut policies: Vec<Policy> = Vec::new();

@@ -42,6 +42,7 @@ mod independent;
 mod forge;
 mod roles;
 mod stock_git;
+mod selftest;
 mod server;
 mod damage;
 mod race;
