@@ -45,6 +45,8 @@ mod corpus;
 #[cfg(test)]
 mod disguises;
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod tests;
 
 use claims::{Finder, Reach};
