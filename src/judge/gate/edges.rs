@@ -96,6 +96,18 @@ fn the_products_own_word_begins_no_claim_whatever_follows_and_its_neighbours_do(
 }
 
 #[test]
+fn a_longer_word_holds_a_claim_and_its_neighbour_does_not_excuse_one() {
+    for passed in ["reproduction pass", "reproduction passed", "PRODUCTION_PASSWORD", "production_passport"] {
+        assert_eq!(found(passed), [""; 0], "{passed}");
+    }
+    for refused in
+        ["CUTOVER_PASSpassword", "passwordCUTOVER_PASS", "PRODUCTION_PASSwoRD", "reProduction_Pass"]
+    {
+        assert_eq!(found(refused).len(), 1, "{refused}");
+    }
+}
+
+#[test]
 fn up_to_three_fillers_stand_between_a_subject_and_its_verdict() {
     assert_eq!(found("production is now fully passed").len(), 1);
     assert_eq!(found("production is now fully already passed"), [""; 0]);
@@ -113,6 +125,14 @@ fn each_claim_is_told_once_and_no_more_than_eight_of_them() {
 }
 
 #[test]
+fn what_holds_no_subject_is_read_turned_as_well() {
+    for turned in ["LAVORPPA_FO_LAES", "FRNY_BS_NCCEBINY"] {
+        assert_eq!(found(turned).len(), 1, "{turned}");
+    }
+    assert_eq!(found("LAVOMER_FO_LAES"), [""; 0]);
+}
+
+#[test]
 fn phrases_count_where_the_ledger_announces_and_not_in_ordinary_texts() {
     let scan = |channel| default_gate().scan("x", channel, b"HOLD_LIFTED");
     assert!(scan(Channel::Note).has(Code::ClaimFound));
@@ -123,7 +143,8 @@ fn phrases_count_where_the_ledger_announces_and_not_in_ordinary_texts() {
 #[test]
 fn digits_are_letters_of_a_word_that_has_some() {
     assert_eq!(found("production P455").len(), 1);
-    assert_eq!(found("production 9455"), [""; 0]);
+    assert_eq!(found("live system 53A1").len(), 1);
+    assert_eq!(found("live system 5341"), [""; 0]);
     assert_eq!(found("production readyNow").len(), 1);
     assert_eq!(found("production READYNow"), [""; 0]);
     let message = |text: &str| default_gate().scan("x", Channel::CommitMessage, text.as_bytes());
@@ -132,15 +153,34 @@ fn digits_are_letters_of_a_word_that_has_some() {
 }
 
 #[test]
+fn pieces_of_a_document_are_joined_where_the_ledger_speaks_and_not_on_ordinary_branches() {
+    let scan = |channel| default_gate().scan("x", channel, br#"["PRODUC","TION_PASS","x"]"#);
+    assert!(scan(Channel::PacketFile { path: "x.json" }).has(Code::ClaimFound));
+    let prose = |channel| default_gate().scan("x", channel, br#"{"a":{"production":{"result":"PASS"}}}"#);
+    assert!(prose(Channel::PacketFile { path: "x.json" }).has(Code::ClaimFound));
+    assert!(prose(Channel::File { path: "x.json" }).accepted());
+}
+
+#[test]
 fn a_token_on_an_ordinary_branch_is_one_word_or_joined_by_what_joins() {
     let scan = |text: &str| default_gate().scan("x", Channel::File { path: "x" }, text.as_bytes());
-    for refused in
-        ["production_pass", "production pass", "production.pass", "Production+Pass", "CUTOVER ... PASS"]
-    {
+    for refused in [
+        "production_pass",
+        "production pass",
+        "production.pass",
+        "Production+Pass",
+        "cutover_pa5s",
+        "CUTOVER ... PASS",
+    ] {
         assert!(scan(refused).has(Code::ClaimFound), "{refused}");
     }
-    for passed in ["production__pass", "production (pass", "production passes", "CUTOVER ............. PASS"]
-    {
+    for passed in [
+        "production__pass",
+        "cutover#pass",
+        "production (pass",
+        "production passes",
+        "CUTOVER ............. PASS",
+    ] {
         assert!(scan(passed).accepted(), "{passed}: {:?}", scan(passed));
     }
 }
