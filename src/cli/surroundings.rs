@@ -198,3 +198,14 @@ pub(super) fn object_store() -> Result<ObjectStore, Failure> {
         secret: zeroize::Zeroizing::new(variable(&["AWS_SECRET_ACCESS_KEY"])?),
     })
 }
+
+/// The width of the terminal that the answer goes to; `None` where it goes elsewhere.
+pub(super) fn columns() -> Option<u16> {
+    #[cfg(unix)]
+    {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        (size.ws_col > 0).then_some(size.ws_col)
+    }
+    #[cfg(not(unix))]
+    None
+}

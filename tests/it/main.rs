@@ -18,6 +18,7 @@ mod key;
 mod hooks;
 mod hooks_live;
 mod ledger;
+mod log;
 mod publish;
 mod ledger_hostile;
 mod packet;
