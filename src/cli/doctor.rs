@@ -192,6 +192,14 @@ fn clone(place: &Place) -> Vec<Finding> {
             Err(error) => Finding::missing(kind.name(), Code::HookMissing, error, mend),
         });
     }
+    if repo.is_bare()
+        && let Ok(soft) = repo.soft_settings(&surroundings::inherited())
+    {
+        findings.extend(soft.into_iter().map(|(setting, value)| {
+            let found = if value.is_empty() { "not set".to_owned() } else { value };
+            Finding::missing(setting, Code::HookMissing, found, "fix7-ledger hooks install --server")
+        }));
+    }
     findings
 }
 

@@ -11,8 +11,8 @@ use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
 use super::{replay, surroundings};
 use crate::judge::gate::{self, Gate};
-use crate::ledger::push::{LedgerAppend, Push, examine};
-use crate::ledger::{LedgerRef, Repository};
+use crate::ledger::push::{LedgerAppend, Push, Side, examine};
+use crate::ledger::{LedgerRef, Oid, Repository};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::verdict::{Code, Reason, Verdict};
@@ -77,8 +77,9 @@ fn input() -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn judged(repo: &Repository, push: &Push) -> Answer {
-    let gates: Vec<Gate> = policies_in_force(repo).iter().map(Gate::new).collect();
+/// Everything that speaks against a push, or a range that stands for one.
+pub(super) fn judged(repo: &Repository, push: &Push) -> Answer {
+    let gates: Vec<Gate> = policies_for(repo, push).iter().map(Gate::new).collect();
     let mut scan = |place: &str, channel: gate::Channel<'_>, bytes: &[u8]| {
         let mut verdict = Verdict::default();
         gates.iter().for_each(|gate| verdict.merge(gate.scan(place, channel, bytes)));
@@ -169,7 +170,20 @@ fn claims(repo: &Repository, append: &LedgerAppend, gate: &Gate) -> Verdict {
 /// The policies of the repository's own ledgers; where there is none that holds, the default one. All of them: a
 /// further ledger under whatever name must not loosen what the others ask for.
 pub(super) fn policies_in_force(repo: &Repository) -> Vec<Policy> {
-    let ledgers = repo.ledgers().unwrap_or_default();
+    policies_of(repo, &repo.ledgers().unwrap_or_default())
+}
+
+/// A push's, and those that a range is judged under: a clone that a host made for a check has the ledgers as its
+/// remote's branches.
+fn policies_for(repo: &Repository, push: &Push) -> Vec<Policy> {
+    let mut ledgers = repo.ledgers().unwrap_or_default();
+    if matches!(push.side, Side::Range { .. }) {
+        ledgers.extend(repo.remote_ledgers().unwrap_or_default());
+    }
+    policies_of(repo, &ledgers)
+}
+
+fn policies_of(repo: &Repository, ledgers: &[(LedgerRef, Oid)]) -> Vec<Policy> {
     let states = ledgers.iter().filter_map(|(ledger, tip)| replay::at(repo, ledger, tip).ok());
     let mut policies: Vec<Policy> = Vec::new();
     for policy in states.filter_map(|state| state.policy().cloned()) {

@@ -37,8 +37,10 @@ mod status;
 mod replay;
 mod packet_directory;
 mod publish;
+mod gate;
 mod hook;
 mod hooks;
+mod outbox;
 mod prove;
 mod push;
 mod record;
@@ -122,8 +124,12 @@ enum Verb {
     Witness(witness::Args),
     /// Send the ledger to a remote, behind whatever came first.
     Push(push::Args),
+    /// List what could not be placed on the ledger yet, and place it.
+    Outbox(outbox::Args),
     /// Install, remove and check the hooks of a clone or a server.
     Hooks(hooks::Args),
+    /// Judge a range of commits as the server's hook would: a required check for hosts without hooks.
+    Gate(gate::Args),
     /// Called by the installed hooks.
     #[command(hide = true)]
     Hook(hook::Args),
@@ -178,7 +184,9 @@ impl Verb {
             Verb::Prove(_) => "prove",
             Verb::Witness(_) => "witness",
             Verb::Push(_) => "push",
+            Verb::Outbox(_) => "outbox",
             Verb::Hooks(_) => "hooks",
+            Verb::Gate(_) => "gate",
             Verb::Hook(_) => "hook",
             Verb::Survey(_) => "survey",
             Verb::Dump(_) => "dump",
@@ -218,7 +226,9 @@ impl Verb {
             Verb::Prove(args) => prove::run(args, ui),
             Verb::Witness(args) => witness::run(args, ui),
             Verb::Push(args) => push::run(args, ui),
+            Verb::Outbox(args) => outbox::run(args, ui),
             Verb::Hooks(args) => hooks::run(args, ui),
+            Verb::Gate(args) => gate::run(args, ui),
             Verb::Hook(args) => hook::run(args, ui),
             Verb::Survey(args) => survey::run(args, ui),
             Verb::Dump(args) => dump::run(args, ui),

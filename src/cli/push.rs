@@ -8,7 +8,6 @@
 //! push ─► lost race ─► fetch to a scratch ref ─► verify ─► outbox ─► move the tip ─► append again ─► push
 //! ```
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,8 +20,8 @@ use crate::dsse::Signatures;
 use crate::entry::StoredEntry;
 use crate::judge;
 use crate::keys::Signer;
-use crate::ledger::{HostLock, LedgerRef, Oid, Pushed, Repository};
-use crate::state::State;
+use crate::ledger::{HostLock, Kept, LedgerRef, Oid, Pushed, Repository};
+use crate::state::{Index as _, Once, State};
 use crate::statement::{SIGNATURE_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason};
 
@@ -89,7 +88,10 @@ pub(super) fn send(
             .ledger_tip(ledger)?
             .ok_or_else(|| Failure::because(Code::LedgerAbsent, ledger, "it is gone"))?;
         match repo.push(remote, ledger, &tip, &inherited, PATIENCE)? {
-            Pushed::Done => return Ok(sent),
+            Pushed::Done => {
+                remind(repo, ui);
+                return Ok(sent);
+            }
             Pushed::Refused(words) => {
                 return Err(Reason::new(Code::PushRefused, format!("remote {remote}"))
                     .found(escaped(&words))
@@ -105,11 +107,7 @@ pub(super) fn send(
         ));
         pause(attempt)?;
         sent.repositioned = reposition(repo, ledger, lock, remote, signer, &tip).inspect_err(|_| {
-            let outbox = repo.notes_dir().join("outbox");
-            if outbox.read_dir().is_ok_and(|mut kept| kept.next().is_some()) {
-                let how = "`fix7-ledger record --packet DIR/packet` records a packet from there";
-                ui.say(format!("note: what was not placed again is kept in {}; {how}", outbox.display()));
-            }
+            remind(repo, ui);
         })?;
     }
     let found =
@@ -144,27 +142,22 @@ fn reposition(
         )
     })?;
     let mut state = replay::at(repo, ledger, &incoming.tip)?;
-    let own = own_entries(repo, tip, &incoming.tip)?;
+    let (first, own) = own_entries(repo, tip, &incoming.tip)?;
     let Some(signer) = signer else {
-        let found = format!("{} entries stand before those of this clone: name their key with --key", remote);
+        let found =
+            format!("entries of {remote} stand before those of this clone: name their key with --key");
         return Err(Failure::because(Code::HeadMoved, ledger, found));
     };
-    let kept = keep(repo, &own)?;
+    for (entry, seq) in own.iter().zip(first..) {
+        repo.keep(lock, seq, &entry.oid, &entry.files)?;
+    }
     repo.move_tip(lock, ledger, Some(*tip), incoming.tip)?;
-    let mut behind = incoming.tip;
-    for entry in &own {
-        behind = again(repo, ledger, lock, behind, &mut state, entry, signer)
-            .map_err(|failure| failure.with("kept", &kept))?;
-    }
-    replay::remember(repo, ledger, &state, behind)?;
-    for path in kept {
-        let _ = fs::remove_dir_all(path);
-    }
+    place_kept(repo, ledger, lock, incoming.tip, &mut state, signer)?;
     Ok(own.len())
 }
 
-/// The entries of this clone that the remote lacks, oldest first.
-fn own_entries(repo: &Repository, tip: &Oid, incoming: &Oid) -> Result<Vec<StoredEntry>, Failure> {
+/// The entries of this clone that the remote lacks, oldest first, and the position of the first.
+fn own_entries(repo: &Repository, tip: &Oid, incoming: &Oid) -> Result<(u64, Vec<StoredEntry>), Failure> {
     let reader = repo.reader();
     let theirs = reader.read_chain(incoming)?;
     let ours = reader.read_chain(tip)?;
@@ -172,56 +165,78 @@ fn own_entries(repo: &Repository, tip: &Oid, incoming: &Oid) -> Result<Vec<Store
     if common == 0 {
         return Err(Failure::because(Code::Forked, "the remote's ledger", "it begins with another genesis"));
     }
-    ours[common..].iter().map(|oid| Ok(reader.read_entry(oid)?)).collect()
+    let own = ours[common..].iter().map(|oid| Ok(reader.read_entry(oid)?)).collect::<Result<_, Failure>>()?;
+    Ok((common as u64, own))
 }
 
-/// Writes the entries' files into the outbox.
-fn keep(repo: &Repository, own: &[StoredEntry]) -> Result<Vec<PathBuf>, Failure> {
-    let mut kept = Vec::new();
-    for entry in own {
-        let dir = repo.notes_dir().join("outbox").join(&entry.oid);
-        for (path, bytes) in &entry.files {
-            let place = dir.join(path);
-            let failed = |e: std::io::Error| Failure::because(Code::Unreadable, place.display(), e);
-            fs::create_dir_all(place.parent().unwrap_or(&dir)).map_err(failed)?;
-            let mut file = fs::File::create(&place).map_err(failed)?;
-            std::io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-        }
-        kept.push(dir);
+/// Says what is still in the outbox.
+fn remind(repo: &Repository, ui: &Ui) {
+    let kept = repo.kept().map_or(0, |kept| kept.len());
+    if kept > 0 {
+        let how = "`fix7-ledger outbox push` places and sends them";
+        ui.say(format!("note: {kept} entries are kept in {}: {how}", repo.outbox().display()));
     }
-    Ok(kept)
 }
 
-/// Appends an entry's statement, signatures and files at another position.
+/// Places everything in the outbox behind `tip`, oldest first; what stands on the ledger already only leaves the
+/// outbox. Gives the new tip.
+pub(super) fn place_kept(
+    repo: &Repository,
+    ledger: &LedgerRef,
+    lock: &HostLock,
+    tip: Oid,
+    state: &mut State,
+    signer: &Signer<'_>,
+) -> Result<Oid, Failure> {
+    let mut behind = tip;
+    for kept in repo.kept()? {
+        let left = |failure: Failure| failure.with("kept", &kept.path);
+        let statement = statement_of(&kept).map_err(left)?;
+        if statement.ledger() != Some(&replay::ledger_id(state)?) {
+            continue; // of another ledger in this repository
+        }
+        let counts = state.records().used(&Once::nonce(statement.nonce())).map_err(Reason::from)?;
+        if !counts {
+            behind = again(repo, ledger, lock, behind, state, (&kept, &statement), signer).map_err(left)?;
+        }
+        repo.let_go(lock, &kept.path)?;
+    }
+    replay::remember(repo, ledger, state, behind)?;
+    Ok(behind)
+}
+
+/// What a kept entry claims.
+pub(super) fn statement_of(kept: &Kept) -> Result<Statement, Failure> {
+    let bytes = kept.files.get(STATEMENT_FILE).map(Vec::as_slice).unwrap_or_default();
+    Statement::parse(bytes).map_err(|e| Failure::because(Code::StatementInvalid, kept.path.display(), e))
+}
+
+/// Appends a kept statement, its signatures and files at the position behind `tip`.
 fn again(
     repo: &Repository,
     ledger: &LedgerRef,
     lock: &HostLock,
     tip: Oid,
     state: &mut State,
-    entry: &StoredEntry,
+    (kept, statement): (&Kept, &Statement),
     signer: &Signer<'_>,
 ) -> Result<Oid, Failure> {
-    let mut files = entry.files.clone();
-    let (statement, signatures) =
-        (files.remove(STATEMENT_FILE).unwrap_or_default(), files.remove(SIGNATURE_FILE).unwrap_or_default());
-    let statement =
-        Statement::parse(&statement).map_err(|e| Failure::because(Code::StatementInvalid, &entry.oid, e))?;
-    let signatures = Signatures::parse(&signatures)
-        .map_err(|e| Failure::because(Code::SignatureInvalid, &entry.oid, e))?;
-    let (packet, _) = replay::packet(&entry.files);
+    let mut files = kept.files.clone();
+    files.remove(STATEMENT_FILE);
+    let signatures = Signatures::parse(&files.remove(SIGNATURE_FILE).unwrap_or_default())
+        .map_err(|e| Failure::because(Code::SignatureInvalid, kept.path.display(), e))?;
+    let (packet, _) = replay::packet(&kept.files);
     let facts = match statement.kind().has_packet() {
         true => Some(judge::packet_facts(&packet)?),
         false => None,
     };
     if let (true, Some(policy)) = (facts.is_some(), state.policy()) {
-        let verdict = judge::judge(policy, Some(state), Some(&statement), &packet);
+        let verdict = judge::judge(policy, Some(state), Some(statement), &packet);
         if !verdict.accepted() {
             return Err(verdict.into());
         }
     }
     let time = surroundings::now()?;
-    let contents =
-        Contents { statement: &statement, signatures: &signatures, files, facts: facts.as_ref(), time };
+    let contents = Contents { statement, signatures: &signatures, files, facts: facts.as_ref(), time };
     Ok(writing::append(repo, ledger, lock, Some(tip), state, contents, signer)?.oid)
 }

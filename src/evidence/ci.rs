@@ -1,4 +1,5 @@
-//! The CI items: exactly one of them is unknown, and stays unknown until a gate is designed (R11, R42 to R44).
+//! The CI items: exactly one of them is unknown, and stays unknown: with a designed gate it is resolved
+//! off production only (R11, R42 to R44).
 //!
 //! Owns: the form of a plan's `ci-unknown.json`. Must not: resolve anything; `packet::document::ci` holds
 //! what a packet says of it.
@@ -67,7 +68,18 @@ pub struct Classification {
     pub owners: Vec<Owner>,
     /// What comes next.
     pub next: CiNext,
+    /// `RESOLVED_OFF_PRODUCTION`: SHA-256 of the gate's design, one of [`GATES`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gate_sha256: Option<Digest>,
 }
+
+/// The designs of the gate that can be recognised: the shipped checks, by their place in the repository. Each runs
+/// `fix7-ledger gate`, the server hook's own judgement, where a host runs no hooks.
+pub const GATES: [(&str, &str); 3] = [
+    ("hooks/ci/forgejo.yml", include_str!("../../hooks/ci/forgejo.yml")),
+    ("hooks/ci/github-actions.yml", include_str!("../../hooks/ci/github-actions.yml")),
+    ("hooks/ci/gitlab-ci.yml", include_str!("../../hooks/ci/gitlab-ci.yml")),
+];
 
 /// The classes of an unknown: there is no class that makes it known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +87,9 @@ pub enum CiClass {
     /// Reading alone cannot resolve it.
     #[serde(rename = "UNRESOLVABLE_READ_ONLY")]
     UnresolvableReadOnly,
+    /// A gate is designed, away from production. Whether production uses it is for owner and operator to decide.
+    #[serde(rename = "RESOLVED_OFF_PRODUCTION")]
+    ResolvedOffProduction,
 }
 
 /// Why an unknown is of its class.
@@ -83,6 +98,9 @@ pub enum CiReason {
     /// The gate is not yet designed.
     #[serde(rename = "GATE_NOT_DESIGNED")]
     GateNotDesigned,
+    /// The gate is designed, and its digest is named.
+    #[serde(rename = "GATE_DESIGNED")]
+    GateDesigned,
 }
 
 /// The next step.
@@ -91,6 +109,40 @@ pub enum CiNext {
     /// Design the gate away from production first.
     #[serde(rename = "DESIGN_OFF_PRODUCTION_FIRST")]
     DesignOffProductionFirst,
+    /// Owner and operator decide about production; until then the blocker stays open.
+    #[serde(rename = "OWNER_AND_OPERATOR_DECIDE")]
+    OwnerAndOperatorDecide,
+}
+
+impl Classification {
+    /// What does not fit together: class, reason, next step and the gate's digest say one thing.
+    fn gate_faults(&self) -> Vec<String> {
+        let expected = match self.class {
+            CiClass::UnresolvableReadOnly => (CiReason::GateNotDesigned, CiNext::DesignOffProductionFirst),
+            CiClass::ResolvedOffProduction => (CiReason::GateDesigned, CiNext::OwnerAndOperatorDecide),
+        };
+        let mut faults = Vec::new();
+        if (self.reason, self.next) != expected {
+            faults.push("class, reason and next do not belong together".to_owned());
+        }
+        let shipped = |digest: &Digest| GATES.iter().any(|(_, text)| Digest::of(text.as_bytes()) == *digest);
+        match (self.class, &self.gate_sha256) {
+            (CiClass::ResolvedOffProduction, Some(digest)) if shipped(digest) => {}
+            (CiClass::ResolvedOffProduction, found) => {
+                let places: Vec<&str> = GATES.iter().map(|(place, _)| *place).collect();
+                let found = found.map_or("none".to_owned(), |digest| digest.to_string());
+                faults.push(format!(
+                    "gate_sha256: expected SHA-256 of one of {}, found {found}",
+                    places.join(", ")
+                ));
+            }
+            (CiClass::UnresolvableReadOnly, Some(_)) => {
+                faults.push("gate_sha256: an item without a gate names none".to_owned());
+            }
+            (CiClass::UnresolvableReadOnly, None) => {}
+        }
+        faults
+    }
 }
 
 impl CiItems {
@@ -148,6 +200,7 @@ impl CiItems {
                 let inspected =
                     !class.inspected.is_empty() && class.inspected.iter().all(|i| !i.trim().is_empty());
                 require(inspected, format!("{id}: inspected: what was looked at, read-only"));
+                class.gate_faults().into_iter().for_each(|fault| require(false, format!("{id}: {fault}")));
             }
         }
         faults

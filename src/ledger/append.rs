@@ -13,25 +13,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
-use std::time::Duration;
-
-use gix::refs::transaction::{PreviousValue, RefEdit};
-use gix::refs::{FullName, Target};
 
 use super::commit::links;
-use super::durable::{Pending, create_directories, sync_directory, sync_file};
+use super::durable::{Pending, create_directories, sync_directory};
 use super::error::{At as _, Error, Result};
 use super::limits::{MAX_COMMIT_BYTES, MAX_ENTRY_BYTES, MAX_FILE_BYTES};
 use super::lock::HostLock;
 use super::objects::{Kind, Oid, name_of};
 use super::pack::{self, Builder, Pack};
-use super::repository::{LedgerRef, Repository, chain_of};
+use super::repository::{LedgerRef, Repository};
 use super::tree;
 use crate::verdict::Code;
-
-/// How long another program's lock on the ref is waited for.
-const REF_LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is to be appended.
 #[derive(Clone, Copy, Debug)]
@@ -108,12 +100,12 @@ impl Repository {
         at(Step::Rendered)?;
         self.store_pack(&pack, MAX_FILE_BYTES, &mut at)?;
         at(Step::ReadBack)?;
-        self.move_ref(draft.ledger, draft.expected, commit, &mut at)?;
+        self.move_ref(lock, draft.ledger, draft.expected, commit, &mut at)?;
         self.consolidate_sometimes(lock, commit.as_slice()[0]);
         Ok(commit)
     }
 
-    fn require_tip(&self, ledger: &LedgerRef, expected: Option<Oid>) -> Result<()> {
+    pub(crate) fn require_tip(&self, ledger: &LedgerRef, expected: Option<Oid>) -> Result<()> {
         let found = self.ledger_tip(ledger)?;
         if found == expected {
             return Ok(());
@@ -151,43 +143,6 @@ impl Repository {
             ));
         }
         Ok(())
-    }
-
-    /// Moves the ref from `expected` to `new`, on the disk when it returns.
-    pub(crate) fn move_ref(
-        &self,
-        ledger: &LedgerRef,
-        expected: Option<Oid>,
-        new: Oid,
-        at: &mut dyn FnMut(Step) -> Result<()>,
-    ) -> Result<()> {
-        let path = self.common_dir().join(ledger.as_str());
-        let directory = path.parent().unwrap_or(Path::new("."));
-        create_directories(directory)?;
-        let name = FullName::try_from(ledger.as_str())
-            .map_err(|e| Error::found(Code::RefForbidden, ledger, chain_of(&e)))?;
-        let previous = match expected {
-            Some(tip) => PreviousValue::MustExistAndMatch(Target::Object(tip)),
-            None => PreviousValue::MustNotExist,
-        };
-        let edit = RefEdit::update(name, Target::Object(new), previous, "");
-        let patience = gix::lock::acquire::Fail::AfterDurationWithBackoff(REF_LOCK_PATIENCE);
-        let prepared = match self.git.refs.transaction().prepare([edit], patience, patience) {
-            Ok(prepared) => prepared,
-            Err(e) => {
-                // Which of the two it was is told by what is there now.
-                self.require_tip(ledger, expected)?;
-                return Err(Error::found(Code::LockHeld, ledger, chain_of(&e)));
-            }
-        };
-        let lock_path = directory.join(format!("{}.lock", ledger.name()));
-        if expected != Some(new) {
-            sync_file(&lock_path)?;
-        }
-        at(Step::RefLocked)?;
-        prepared.commit(None).map_err(|e| Error::found(Code::Unreadable, ledger, chain_of(&e)))?;
-        at(Step::RefMoved)?;
-        sync_directory(directory)
     }
 }
 

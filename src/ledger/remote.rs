@@ -185,7 +185,7 @@ impl Repository {
     /// `HEAD_MOVED`, `LOCK_HELD`; `OBJECT_MISSING` where `new` is not here.
     pub fn move_tip(
         &self,
-        _lock: &super::lock::HostLock,
+        lock: &super::lock::HostLock,
         ledger: &LedgerRef,
         expected: Option<Oid>,
         new: Oid,
@@ -197,7 +197,7 @@ impl Repository {
             super::limits::MAX_COMMIT_BYTES,
             &mut buffer,
         )?;
-        self.move_ref(ledger, expected, new, &mut |_| Ok(()))
+        self.move_ref(lock, ledger, expected, new, &mut |_| Ok(()))
     }
 
     /// Where children run: git finds the repository from there by itself.

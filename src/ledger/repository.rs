@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! refs/heads/fix7-ledger/<name>      one ledger; <name> = [a-z0-9][a-z0-9-]{0,39}, `main` where none is named
-//! <common dir>/fix7-ledger/          the host's own notes: lock, heads.json, forks/
+//! <common dir>/fix7-ledger/          the host's own notes: lock, heads.json, forks/, outbox/, moving-<name>
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -200,6 +200,18 @@ impl Repository {
     pub fn ledgers(&self) -> Result<Vec<(LedgerRef, Oid)>> {
         let refs = self.refs()?;
         Ok(refs.into_iter().filter_map(|(name, id)| Some((LedgerRef::from_full_name(&name)?, id))).collect())
+    }
+
+    /// The remotes' ledgers as they were fetched last, by name.
+    ///
+    /// # Errors
+    /// As [`Repository::refs`].
+    pub fn remote_ledgers(&self) -> Result<Vec<(LedgerRef, Oid)>> {
+        let branch = |name: &str| {
+            let (_remote, branch) = name.strip_prefix("refs/remotes/")?.split_once('/')?;
+            LedgerRef::from_full_name(&format!("refs/heads/{branch}"))
+        };
+        Ok(self.refs()?.into_iter().filter_map(|(name, id)| Some((branch(&name)?, id))).collect())
     }
 
     /// What makes stock git show another history than the stored one, or leaves part of it out: a

@@ -54,7 +54,8 @@ impl Scratch {
         path
     }
 
-    fn scrubbed(&self, program: &str) -> Command {
+    /// A command with nothing of the machine in its environment.
+    pub fn scrubbed(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::killed::traced;
 use crate::stage::{REF, Stage};
 
 fn start(stage: &Stage, arguments: &[&str]) -> Child {
@@ -19,7 +20,7 @@ fn answer(child: Child) -> Value {
 }
 
 /// The names of the entries, oldest first.
-fn names(stage: &Stage, repo: &str) -> Vec<String> {
+pub fn names(stage: &Stage, repo: &str) -> Vec<String> {
     let log = stage.git(repo, &["log", "--reverse", "--format=%s", REF]).ok().stdout;
     log.lines().map(|line| line.split(' ').nth(3).expect("a name").to_owned()).collect()
 }
@@ -92,19 +93,6 @@ fn two_clones_that_push_at_once_both_end_up_on_the_server() {
     }
 }
 
-/// A writer killed while it holds git's own lock on the ref leaves the lock file, as git does. Whoever comes next is
-/// told to try again and which file it is; nobody else's lock is ever taken away by itself.
-fn take_away_the_lock_left_behind(stage: &Stage) {
-    let lock = stage.scratch.path("work/.git/refs/heads/fix7-ledger/main.lock");
-    if lock.exists() {
-        let issue =
-            ["grant", "issue", "--repo", "work", "--operator", "anna", "--key", "keys/olga", "--json"];
-        let told = stage.scratch.run(&issue).exits(75);
-        assert!(told.codes() == ["LOCK_HELD"] && told.stdout.contains("main.lock"), "{}", told.stdout);
-        std::fs::remove_file(lock).expect("removed by hand");
-    }
-}
-
 #[test]
 fn a_killed_writer_leaves_a_ledger_that_holds_and_its_packet() {
     let stage = Stage::new();
@@ -119,7 +107,6 @@ fn a_killed_writer_leaves_a_ledger_that_holds_and_its_packet() {
         child.wait().expect("it ends");
         let after = names(&stage, "work");
         assert!(after == before || after[..after.len() - 1] == before, "{after:?}");
-        take_away_the_lock_left_behind(&stage);
     }
     let record = ["record", "--repo", "work", "--packet", "packet", "--key", "keys/anna"];
     for n in [50, 400] {
@@ -127,7 +114,6 @@ fn a_killed_writer_leaves_a_ledger_that_holds_and_its_packet() {
         std::thread::sleep(Duration::from_millis(n));
         child.kill().expect("killed");
         child.wait().expect("it ends");
-        take_away_the_lock_left_behind(&stage);
     }
     stage.verify("work").ok();
     assert_eq!(stage.scratch.listing("packet"), packet);
@@ -135,4 +121,40 @@ fn a_killed_writer_leaves_a_ledger_that_holds_and_its_packet() {
     stage.record("work").ok();
     stage.verify("work").ok();
     stage.git("work", &["fsck", "--full", "--strict"]).ok();
+}
+
+#[test]
+fn a_push_killed_while_it_runs_a_lost_race_again_loses_nothing() {
+    let stage = Stage::new();
+    stage.git(".", &["clone", "-q", "--template=", "-b", "fix7-ledger/main", "server.git", "second"]).ok();
+    stage.git("second", &["checkout", "-q", "--detach"]).ok();
+    let issue = |repo: &str, id: &str| {
+        let front = ["grant", "issue", "--repo", repo, "--operator", "anna", "--key", "keys/olga"];
+        stage.us(&[&front[..], &["--id", id]].concat()).ok();
+    };
+    let (mut sent, mut from_outbox) = (Vec::new(), 0);
+    for blow in 1.. {
+        let ids = [format!("first-{blow}"), format!("second-{blow}")];
+        issue("work", &ids[0]);
+        stage.us(&["push", "--repo", "work", "origin", "--key", "keys/olga"]).ok();
+        issue("second", &ids[1]);
+        let inject = format!("inject=?renameat:signal=SIGKILL:when={blow}");
+        let push = ["push", "--repo", "second", "origin", "--key", "keys/olga"];
+        let ran = traced(&stage, &["-e", "trace=?renameat", "-e", &inject], &push);
+        from_outbox += stage.us(&["outbox", "list", "--repo", "second", "--json"]).ok().json()["kept"]
+            .as_array()
+            .map_or(0, Vec::len);
+        stage.us(&["outbox", "push", "--repo", "second", "origin", "--key", "keys/olga"]).ok();
+        sent.extend(ids);
+        assert_eq!(names(&stage, "server.git")[4..], sent, "blow {blow}: each once, in one line");
+        stage.us(&["outbox", "list", "--repo", "second"]).ok().says("the outbox is empty");
+        if ran.exit == 0 {
+            break;
+        }
+    }
+    assert!(from_outbox > 0 && sent.len() > 10, "{from_outbox} of {}", sent.len());
+    for repo in ["server.git", "second"] {
+        stage.verify(repo).ok();
+        stage.git(repo, &["fsck", "--full", "--strict"]).ok();
+    }
 }

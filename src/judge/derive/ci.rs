@@ -26,6 +26,7 @@ pub(super) fn resolution(draft: &Draft<'_>) -> Option<CiResolution> {
         blocker_state: BlockerState::Open,
         owners: class.owners.clone(),
         next: class.next,
+        gate_sha256: class.gate_sha256,
         affects_clone_rehearsal: elsewhere > 0,
         why: format!(
             "{EXECUTION}#/steps: {} steps, {elsewhere} with another target than the clone",

@@ -91,12 +91,17 @@ pub fn examine<'g>(repository: &Repository, push: &Push, gate: &'g mut Gate<'g>)
 
 /// Where history is known already at the receiving side.
 fn known_tips(repository: &Repository, push: &Push) -> Result<Vec<Oid>> {
-    let prefix = match &push.side {
-        Side::PreReceive => "refs/".to_owned(),
-        Side::PrePush { remote } => format!("refs/remotes/{remote}/"),
+    let below = |prefix: &str| -> Result<Vec<Oid>> {
+        let refs = repository.refs()?.into_iter().filter(|(name, _)| name.starts_with(prefix));
+        Ok(refs.map(|(_, id)| id).collect())
     };
-    let refs = repository.refs()?.into_iter().filter(|(name, _)| name.starts_with(&prefix));
-    Ok(refs.map(|(_, id)| id).chain(push.updates.iter().filter_map(|u| u.old)).collect())
+    let mut tips = match &push.side {
+        Side::PreReceive => below("refs/")?,
+        Side::PrePush { remote } => below(&format!("refs/remotes/{remote}/"))?,
+        Side::Range { known } => known.clone(),
+    };
+    tips.extend(push.updates.iter().filter_map(|update| update.old));
+    Ok(tips)
 }
 
 fn ledger_update(

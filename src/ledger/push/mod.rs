@@ -31,6 +31,11 @@ pub enum Side {
     },
     /// The server, before it accepts.
     PreReceive,
+    /// A check after the fact, in a clone where the new commits have their ref already.
+    Range {
+        /// Further history that was judged before.
+        known: Vec<Oid>,
+    },
 }
 
 /// One ref of a push.

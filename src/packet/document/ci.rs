@@ -38,6 +38,9 @@ pub struct CiResolution {
     pub owners: Vec<Owner>,
     /// What comes next.
     pub next: CiNext,
+    /// SHA-256 of the gate's design, where there is one. It closes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gate_sha256: Option<Digest>,
     /// Whether a leg of the rehearsal reads CI.
     pub affects_clone_rehearsal: bool,
     /// Why not: where the steps are listed, and how many were looked at.
