@@ -138,7 +138,11 @@ fn meaning_of(output: &Output) -> Pushed {
     let words = hook_words(&output.stderr);
     let rejected = output.stdout.lines().find_map(|l| l.strip_prefix("!\t"));
     match rejected {
-        Some(line) if RACE.iter().any(|r| line.contains(r)) || words.contains(Code::HeadMoved.name()) => {
+        Some(line) if is_race(line) || words.contains(Code::HeadMoved.name()) => {
+            Pushed::LostRace(line.replace('\t', " "))
+        }
+        // The hook agreed, and git moved the ref for somebody else between that and its own transaction.
+        Some(line) if !line.contains("hook declined") && is_race(&words) => {
             Pushed::LostRace(line.replace('\t', " "))
         }
         Some(line) if line.contains("hook declined") || line.contains("[remote rejected]") => {
@@ -152,6 +156,10 @@ fn meaning_of(output: &Output) -> Pushed {
         }
         None => Pushed::Failed(one_line(&output.stderr)),
     }
+}
+
+fn is_race(words: &str) -> bool {
+    RACE.iter().any(|known| words.contains(known))
 }
 
 /// What git and its servers call a ref that is not where it was expected.
@@ -227,6 +235,10 @@ mod tests {
         let moved =
             output("!\ta:b\t[remote rejected] (pre-receive hook declined)\n", "remote: HEAD_MOVED: x\n");
         assert!(matches!(meaning_of(&moved), Pushed::LostRace(_)));
+        let late = "remote: fix7-ledger: 1 new entries hold\nremote: error: cannot lock ref 'b': is at 1 but expected 2\n";
+        let rejected = |why: &str| output(&format!("!\ta:b\t[remote rejected] ({why})\n"), late);
+        assert!(matches!(meaning_of(&rejected("atomic transaction failed")), Pushed::LostRace(_)));
+        assert!(matches!(meaning_of(&rejected("pre-receive hook declined")), Pushed::Refused(_)));
         let own = output("", "CLAIM_FOUND: x\nerror: failed to push some refs to 'y'\n");
         assert!(matches!(meaning_of(&own), Pushed::Refused(words) if words.contains("CLAIM_FOUND")));
         let mut gone = output("", "fatal: 'y' does not appear to be a git repository\n");

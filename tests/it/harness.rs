@@ -144,6 +144,19 @@ impl Ran {
         self
     }
 
+    /// Demands one of several exit codes, and gives it.
+    #[track_caller]
+    pub fn exits_with(self, codes: &[i32]) -> i32 {
+        assert!(
+            codes.contains(&self.exit),
+            "{}\n--- stdout\n{}\n--- stderr\n{}",
+            self.what,
+            self.stdout,
+            self.stderr
+        );
+        self.exit
+    }
+
     #[track_caller]
     pub fn ok(self) -> Ran {
         self.exits(0)

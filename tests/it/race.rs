@@ -158,3 +158,41 @@ fn a_push_killed_while_it_runs_a_lost_race_again_loses_nothing() {
         stage.git(repo, &["fsck", "--full", "--strict"]).ok();
     }
 }
+
+#[test]
+fn four_operators_in_clones_of_their_own_all_end_up_in_one_line() {
+    const EACH: usize = 3;
+    let stage = Stage::new();
+    let clones = ["work", "b", "c", "d"];
+    for clone in &clones[1..] {
+        stage.git(".", &["clone", "-q", "--bare", "server.git", clone]).ok();
+    }
+    let operator = |clone: &str| {
+        for number in 0..EACH {
+            let id = format!("{clone}-{number}");
+            let front = ["grant", "issue", "--repo", clone, "--operator", "anna", "--key", "keys/olga"];
+            stage.us(&[&front[..], &["--id", &id]].concat()).ok();
+            let push = ["push", "--repo", clone, "origin", "--key", "keys/olga", "--json"];
+            // 75: every attempt met somebody else's; the entry waits in the clone.
+            while stage.us(&push).exits_with(&[0, 75]) != 0 {}
+        }
+    };
+    std::thread::scope(|scope| {
+        let operator = &operator;
+        for clone in clones {
+            scope.spawn(move || operator(clone));
+        }
+    });
+    let mut found = names(&stage, "server.git").split_off(4);
+    assert_eq!(stage.git("server.git", &["rev-list", "--merges", REF]).ok().stdout, "");
+    found.sort();
+    let mut wanted: Vec<String> =
+        clones.iter().flat_map(|clone| (0..EACH).map(move |n| format!("{clone}-{n}"))).collect();
+    wanted.sort();
+    assert_eq!(found, wanted, "each once");
+    stage.verify("server.git").ok();
+    stage.git("server.git", &["fsck", "--full", "--strict"]).ok();
+    for clone in clones {
+        stage.us(&["outbox", "list", "--repo", clone]).ok().says("the outbox is empty");
+    }
+}
