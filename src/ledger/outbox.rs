@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! outbox/000000041-<commit id>/statement.json  statement.sig  packet/…      whole, or not there
-//! outbox/tmp-<commit id>/                                                    a writer was killed: made again
+//! outbox/tmp-<commit id>/                                                    a writer was killed: made anew
 //! ```
 
 use std::collections::BTreeMap;
@@ -51,6 +51,10 @@ impl Repository {
             (outbox.join(format!("{UNFINISHED}{oid}")), outbox.join(format!("{seq:09}-{oid}")));
         if path.is_dir() {
             return Ok(path);
+        }
+        if unfinished.is_dir() {
+            // Of a writer that was killed: it may hold halves of files.
+            fs::remove_dir_all(&unfinished).at("remove", &unfinished)?;
         }
         for (name, bytes) in files {
             let place = unfinished.join(name);
@@ -165,10 +169,11 @@ mod tests {
         }
         repository.keep(&lock, 9, "cc", &files("cc")).expect("kept twice is kept once");
         // What a killed writer left counts for nothing, and is in nobody's way.
-        fs::create_dir_all(repository.outbox().join("tmp-dd/packet")).expect("made");
+        fs::create_dir_all(repository.outbox().join("tmp-dd/packet/half")).expect("made");
         let found = repository.kept().expect("reads");
         assert_eq!(found.iter().map(|k| k.files.clone()).collect::<Vec<_>>(), ["cc", "bb", "aa"].map(files));
         repository.keep(&lock, 101, "dd", &files("dd")).expect("kept");
+        assert_eq!(repository.kept().expect("reads")[3].files, files("dd"));
         repository.let_go(&lock, &found[0].path).expect("removed");
         assert_eq!(repository.kept().expect("reads").len(), 3);
         std::os::unix::fs::symlink("/etc/passwd", found[1].path.join("link")).expect("a link");
