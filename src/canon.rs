@@ -23,6 +23,7 @@ use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, is_nfc_quick};
 
@@ -62,9 +63,12 @@ pub enum CanonError {
 /// A value that JSON cannot hold, or that the strict reader would refuse (a float, a large integer).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
     let value = serde_json::to_value(value).map_err(|e| CanonError::Malformed(e.to_string()))?;
-    let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|e| CanonError::Malformed(e.to_string()))?;
-    parse(&bytes)?; // what we write is what we would accept
-    Ok(bytes)
+    readable(&value, 0).map_err(CanonError::Malformed)?; // what we write is what we would accept
+    let bytes = rendered(&value)?;
+    match bytes.len() > MAX_BYTES {
+        true => Err(CanonError::TooLarge { found: bytes.len() }),
+        false => Ok(bytes),
+    }
 }
 
 /// Reads a canonical document. Types should carry `#[serde(deny_unknown_fields)]`.
@@ -73,8 +77,7 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
 /// See [`CanonError`].
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonError> {
     let value = parse(bytes)?;
-    let canonical =
-        serde_json_canonicalizer::to_vec(&value).map_err(|e| CanonError::Malformed(e.to_string()))?;
+    let canonical = rendered(&value)?;
     if canonical != bytes {
         let same = canonical.iter().zip(bytes).take_while(|(a, b)| a == b).count();
         return Err(CanonError::NotCanonical { at: same });
@@ -88,6 +91,52 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonError> {
 /// As [`from_slice`], but white space and key order are free.
 pub fn from_slice_any_spelling<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonError> {
     T::deserialize(parse(bytes)?).map_err(|e| CanonError::WrongShape(e.to_string()))
+}
+
+/// The canonical bytes of a value that [`parse`] made or [`readable`] let through.
+fn rendered(value: &Value) -> Result<Vec<u8>, CanonError> {
+    let written = match is_sorted(value) {
+        true => serde_json::to_vec(value).map_err(|e| e.to_string()),
+        false => serde_json_canonicalizer::to_vec(value).map_err(|e| e.to_string()),
+    };
+    written.map_err(CanonError::Malformed)
+}
+
+/// Whether the plain writer's output is the canonical one: it writes texts and integers alike, but keeps the order
+/// that the names stand in. RFC 8785 sorts by UTF-16 units, which is the order of the bytes where all are ASCII.
+fn is_sorted(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_sorted),
+        Value::Object(fields) => {
+            fields.keys().all(|name| name.is_ascii())
+                && fields.keys().is_sorted()
+                && fields.values().all(is_sorted)
+        }
+        _ => true,
+    }
+}
+
+/// Whether [`parse`] would take the value once it is written; why not.
+fn readable(value: &Value, depth: usize) -> Result<(), String> {
+    let deeper = || Strict { depth }.deeper::<serde_json::Error>().map_err(|e| e.to_string());
+    let text = |text: &str| checked_text::<serde_json::Error>(text).map_err(|e| e.to_string());
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(n), _) if n <= MAX_INTEGER => Ok(()),
+            (None, Some(n)) if n.unsigned_abs() <= MAX_INTEGER => Ok(()),
+            _ => Err(format!("{number} is not an integer up to 2^53-1")),
+        },
+        Value::String(value) => text(value),
+        Value::Array(items) => {
+            let depth = deeper()?.depth;
+            items.iter().try_for_each(|item| readable(item, depth))
+        }
+        Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+            text(name)?;
+            readable(value, deeper()?.depth)
+        }),
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, CanonError> {
@@ -115,13 +164,14 @@ impl Strict {
     }
 }
 
-fn checked_text<E: serde::de::Error>(text: &str) -> Result<String, E> {
-    let nfc = match is_nfc_quick(text.chars()) {
-        IsNormalized::Yes => true,
-        IsNormalized::No => false,
-        IsNormalized::Maybe => unicode_normalization::is_nfc(text),
-    };
-    if nfc { Ok(text.to_owned()) } else { Err(E::custom("text is not in Unicode normalization form C")) }
+fn checked_text<E: serde::de::Error>(text: &str) -> Result<(), E> {
+    let nfc = text.is_ascii()
+        || match is_nfc_quick(text.chars()) {
+            IsNormalized::Yes => true,
+            IsNormalized::No => false,
+            IsNormalized::Maybe => unicode_normalization::is_nfc(text),
+        };
+    if nfc { Ok(()) } else { Err(E::custom("text is not in Unicode normalization form C")) }
 }
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -159,7 +209,8 @@ impl<'de> Visitor<'de> for Strict {
         Err(E::custom(format_args!("{v} is not an integer")))
     }
     fn visit_str<E: serde::de::Error>(self, v: &str) -> Result<Value, E> {
-        checked_text(v).map(Value::String)
+        checked_text(v)?;
+        Ok(Value::String(v.to_owned()))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
@@ -171,15 +222,17 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            let key = checked_text(&key)?;
+            checked_text(&key)?;
             let value = map.next_value_seed(self.deeper()?)?;
-            if fields.contains_key(&key) {
-                return Err(serde::de::Error::custom(format_args!(
-                    "duplicate key `{}`",
-                    key.escape_default()
-                )));
+            match fields.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(place) => {
+                    let key = place.key().escape_default();
+                    return Err(serde::de::Error::custom(format_args!("duplicate key `{key}`")));
+                }
             }
-            fields.insert(key, value);
         }
         Ok(Value::Object(fields))
     }
@@ -187,6 +240,8 @@ impl<'de> Visitor<'de> for Strict {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str) -> Result<Value, CanonError> {
@@ -215,6 +270,57 @@ mod tests {
             assert!(read(&good).is_ok(), "{good}");
         }
         assert!(from_slice::<Value>(&[b'"', 0xff, b'"']).is_err());
+    }
+
+    /// Values with everything in them that the writer treats in its own way: escapes, names beyond ASCII and beyond
+    /// the first plane, integers at the limit, floats, depth.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let text = "[a-c\"\\\\\\x00-\\x1f\\x7fé\u{301}\u{ffff}𐀀]{0,4}";
+        let edge = (MAX_INTEGER - 1..=MAX_INTEGER + 1).prop_map(Value::from);
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-9i64..9).prop_map(Value::from),
+            edge,
+            Just(Value::from(1.5)),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(40, 60, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                inner.clone().prop_map(|value| Value::from(vec![value])),
+                proptest::collection::hash_map(text, inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_writer_writes_what_the_reference_does_and_refuses_what_the_reader_would(value in any_value()) {
+            let reference = serde_json_canonicalizer::to_vec(&value).expect("a JSON value");
+            match to_vec(&value) {
+                Ok(bytes) => {
+                    prop_assert_eq!(&bytes, &reference);
+                    prop_assert_eq!(from_slice::<Value>(&bytes).expect("it reads"), value);
+                }
+                Err(_) => prop_assert!(parse(&reference).is_err(), "{}", value),
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_alike_by_reader_and_writer() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            for (inner, depth) in
+                [("0", 30), ("0", 31), ("0", 32), ("0", 33), ("[]", 31), ("[]", 32), ("{}", 32), ("{}", 33)]
+            {
+                let text = open.repeat(depth) + inner + &close.repeat(depth);
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                assert_eq!(to_vec(&value).is_ok(), read(&text).is_ok(), "{text}");
+            }
+        }
     }
 
     #[test]
