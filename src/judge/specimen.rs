@@ -4,6 +4,7 @@
 //! digest is that of a word, which no ledger pins.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use crate::canon;
 use crate::digest::Digest;
@@ -21,8 +22,11 @@ use crate::policy::Policy;
 
 /// The default policy with the specimen's executable pinned.
 pub fn policy() -> Policy {
-    let bytes = Policy::default_policy().with_executable(executable(), "specimen");
-    Policy::parse(&bytes).expect("the default policy stays one with a pin more")
+    static READ: LazyLock<Policy> = LazyLock::new(|| {
+        let bytes = Policy::default_policy().with_executable(executable(), "specimen");
+        Policy::parse(&bytes).expect("the default policy stays one with a pin more")
+    });
+    READ.clone()
 }
 
 /// Good facts of the template plan, at isolation level 3.

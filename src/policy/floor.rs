@@ -179,8 +179,10 @@ fn claims(raw: &RawPolicy) -> Result<(), PolicyError> {
         holds(!list.is_empty(), field, "at least one", "none")?;
     }
     // An exception that is itself a token would switch the token off.
+    let tokens: Vec<String> = c.tokens.iter().chain(&c.phrases).map(|token| folded(token)).collect();
     for word in c.vocabulary.iter().chain(&c.benign) {
-        let token = c.tokens.iter().chain(&c.phrases).find(|t| folded(word).contains(&folded(t)));
+        let own = folded(word);
+        let token = tokens.iter().find(|token| own.contains(token.as_str()));
         holds(token.is_none(), "claims.vocabulary", "no word that holds a token", word)?;
     }
     Ok(())

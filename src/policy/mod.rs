@@ -30,6 +30,8 @@ pub use floor::{
     BOUNDARY_DEFAULT, BOUNDARY_ITEMS, BOUNDARY_SENTENCE, DECISION, FINAL_STATUS, HOLD, MACRO_PREFIX,
 };
 
+use std::sync::LazyLock;
+
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 
@@ -76,7 +78,9 @@ impl Policy {
 
     /// The default policy.
     pub fn default_policy() -> Policy {
-        Policy::parse(Policy::DEFAULT).expect("a test reads the embedded document")
+        static READ: LazyLock<Policy> =
+            LazyLock::new(|| Policy::parse(Policy::DEFAULT).expect("a test reads the embedded document"));
+        READ.clone()
     }
 
     /// Reads and checks a document.

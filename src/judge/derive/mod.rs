@@ -35,6 +35,7 @@ pub use decision::{lifted, lifted_decision};
 
 use super::gate::Gate;
 use super::probes::Run;
+use super::request;
 use super::validator::Judgement;
 use crate::canon::{self, CanonError};
 use crate::digest::Digest;
@@ -46,6 +47,7 @@ use crate::packet::{
     RERUN, ROLLBACK, SURFACES, TREE, VALIDATOR, manifest,
 };
 use crate::policy::Policy;
+use crate::verdict::Verdict;
 
 /// Why a packet cannot be derived: a fact that canonical JSON cannot hold.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +86,18 @@ pub struct Derived {
 /// # Errors
 /// As [`packet`].
 pub fn derive(facts: &Facts, policy: &Policy, gate: Option<&Gate>) -> Result<Derived, DeriveError> {
+    derive_asked(facts, policy, gate, &request::plan_verdict(policy, &facts.plan.files))
+}
+
+/// As [`derive`], where the request check of the plan was made already.
+pub(super) fn derive_asked(
+    facts: &Facts,
+    policy: &Policy,
+    gate: Option<&Gate>,
+    asked: &Verdict,
+) -> Result<Derived, DeriveError> {
     let judgement = super::validator::judge(facts, policy);
-    let run = super::probes::run(facts, policy, &judgement);
+    let run = super::probes::run_asked(facts, policy, &judgement, asked);
     let mut draft = Draft::new(facts, policy, &judgement);
     draft.add(LOCK, &facts.lock)?;
     draft.add(EXECUTION, &facts.execution)?;
@@ -107,7 +119,7 @@ pub fn derive(facts: &Facts, policy: &Policy, gate: Option<&Gate>) -> Result<Der
     let map = blockers::map(&draft);
     draft.hold(BLOCKERS, map.faults().is_empty());
     draft.add(BLOCKERS, &map)?;
-    let surfaces = surfaces::proof(&draft);
+    let surfaces = surfaces::proof(&draft, asked);
     draft.hold(SURFACES, surfaces.total == surfaces.untouched + surfaces.not_requested);
     draft.add(SURFACES, &surfaces)?;
     draft.files.insert(COMMANDS.into(), scripts::commands(&facts.plan));

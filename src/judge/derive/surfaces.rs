@@ -1,18 +1,16 @@
 //! `forbidden-surface-proof.json`: each surface that the policy names, untouched or not requested (R50).
 
 use super::Draft;
-use crate::judge::request;
 use crate::packet::document::{SURFACES_SCHEMA, Surface, SurfaceProof, SurfaceStatus};
 use crate::packet::{EXECUTION, LOCK, PLAN_FOLDER};
 use crate::policy::SurfaceKind;
 use crate::verdict::{Reason, Verdict};
 
-/// The document.
-pub(super) fn proof(draft: &Draft<'_>) -> SurfaceProof {
-    let asked = request::plan_verdict(draft.policy, &draft.facts.plan.files);
+/// The document. `asked` is what the request check says of the plan.
+pub(super) fn proof(draft: &Draft<'_>, asked: &Verdict) -> SurfaceProof {
     let one = |surface: &crate::policy::Surface| match surface.kind {
         SurfaceKind::Contact => contact(draft, surface),
-        SurfaceKind::Request => requested(draft, surface, &asked),
+        SurfaceKind::Request => requested(draft, surface, asked),
     };
     let surfaces: Vec<Surface> = draft.policy.surfaces().iter().map(one).collect();
     let count = |status| surfaces.iter().filter(|surface| surface.status == status).count() as u64;

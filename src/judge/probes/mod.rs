@@ -16,10 +16,9 @@ mod bad_request;
 
 use std::collections::BTreeMap;
 
-use crate::digest::Digest;
 use crate::evidence::{Facts, Leg};
 use crate::judge::request::{self, Request};
-use crate::judge::validator::{self, Judgement};
+use crate::judge::validator::{self, Judgement, Quoted};
 use crate::packet::document::{Allowance, Control, Probe};
 use crate::policy::{self, Policy};
 use crate::verdict::{Code, Reason, Verdict};
@@ -29,7 +28,9 @@ pub(super) struct Ground<'a> {
     pub(super) facts: &'a Facts,
     pub(super) policy: &'a Policy,
     pub(super) judgement: &'a Judgement,
-    lock: Digest,
+    /// What the request check says of the plan.
+    asked: &'a Verdict,
+    quoted: Quoted,
     /// The facts as they were: a probe that changes what it is given has a side effect.
     kept: Facts,
 }
@@ -75,7 +76,12 @@ pub struct Run {
 /// assert_eq!(run.canonical.iter().filter(|probe| probe.held).count(), 10);
 /// ```
 pub fn run(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Run {
-    let ground = Ground::new(facts, policy, judgement);
+    run_asked(facts, policy, judgement, &request::plan_verdict(policy, &facts.plan.files))
+}
+
+/// As [`run`], where the request check of the plan was made already.
+pub(super) fn run_asked(facts: &Facts, policy: &Policy, judgement: &Judgement, asked: &Verdict) -> Run {
+    let ground = Ground::new(facts, policy, judgement, asked);
     let named = policy.probes();
     let canonical = (named.canonical.iter())
         .map(|probe| ground.probe(&probe.id, probe.reason, ground.answer(&probe.id)))
@@ -102,12 +108,13 @@ pub fn spoilt(id: &str, facts: &Facts) -> Option<Facts> {
 pub fn fabricated(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Option<(Leg, Verdict)> {
     let mut made_up = facts.clone();
     let leg = bad_evidence::no_mutation(&mut made_up)?;
-    Some((leg, Ground::new(facts, policy, judgement).worse(&made_up)))
+    let asked = Verdict::default(); // a request has nothing to do with it
+    Some((leg, Ground::new(facts, policy, judgement, &asked).worse(&made_up)))
 }
 
 impl<'a> Ground<'a> {
-    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement) -> Ground<'a> {
-        Ground { facts, policy, judgement, lock: validator::lock_digest(&facts.lock), kept: facts.clone() }
+    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement, asked: &'a Verdict) -> Ground<'a> {
+        Ground { facts, policy, judgement, asked, quoted: Quoted::of(facts), kept: facts.clone() }
     }
 
     /// The rehearsal as it is, and a plain request: without it, refusals prove nothing (R40).
@@ -115,10 +122,10 @@ impl<'a> Ground<'a> {
         let plain = Request {
             sources: vec!["/srv/copies/orders.db".into()],
             arguments: vec!["rehearse".into()],
-            environment: Vec::new(),
-            plan: self.facts.plan.files.clone(),
+            ..Request::default()
         };
-        let allowed = self.judgement.accepted() && request::judge(self.policy, &plain).accepted();
+        let request = request::judge(self.policy, &plain).accepted() && self.asked.accepted();
+        let allowed = self.judgement.accepted() && request;
         let actual = if allowed { Allowance::Allow } else { Allowance::Refuse };
         Control { id: id.to_owned(), expected: Allowance::Allow, actual }
     }
@@ -149,11 +156,8 @@ impl<'a> Ground<'a> {
     pub(super) fn worse(&self, facts: &Facts) -> Verdict {
         let known = self.judgement.verdict();
         let mut worse = Verdict::default();
-        let lock = match facts.lock == self.facts.lock {
-            true => self.lock,
-            false => validator::lock_digest(&facts.lock),
-        };
-        let judged = validator::judge_quoting(facts, self.policy, lock).verdict();
+        let quoted = self.quoted.of_changed(self.facts, facts);
+        let judged = validator::judge_quoting(facts, self.policy, quoted).verdict();
         let new = |reason: &&Reason| !known.reasons().contains(reason);
         judged.reasons().iter().filter(new).for_each(|reason| worse.push(reason.clone()));
         worse

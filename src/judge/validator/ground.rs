@@ -1,7 +1,8 @@
 //! The ground under the entries: lock, clone, source, steps and isolation belong together.
 
-use super::named;
-use crate::digest::Digest;
+use std::fmt::Display;
+
+use super::{Quoted, named};
 use crate::evidence::isolation::Level;
 use crate::evidence::lock::{DumpFormat, TargetLock};
 use crate::evidence::{EngineName, Facts, Outcome};
@@ -10,10 +11,10 @@ use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
 
 /// Everything that keeps the facts from being those of one private clone.
-pub(super) fn judge(facts: &Facts, policy: &Policy, digest: Digest) -> Verdict {
+pub(super) fn judge(facts: &Facts, policy: &Policy, quoted: Quoted) -> Verdict {
     let mut ground = Ground(Verdict::default());
-    ground.lock(facts, policy, digest);
-    ground.clone(facts);
+    ground.lock(facts, policy, quoted);
+    ground.clone(facts, quoted);
     ground.source(facts, policy);
     ground.steps(facts);
     ground.isolation(facts, policy);
@@ -23,58 +24,73 @@ pub(super) fn judge(facts: &Facts, policy: &Policy, digest: Digest) -> Verdict {
 struct Ground(Verdict);
 
 impl Ground {
-    fn equal<T: PartialEq + std::fmt::Display>(&mut self, code: Code, object: &str, expected: &T, found: &T) {
+    fn equal<T: PartialEq + Display>(&mut self, code: Code, object: impl Display, expected: &T, found: &T) {
         self.0.require(expected == found, || {
             let found = named(&found.to_string());
             Reason::new(code, object).values(expected, found)
         });
     }
 
-    fn lock(&mut self, facts: &Facts, policy: &Policy, digest: Digest) {
+    fn lock(&mut self, facts: &Facts, policy: &Policy, quoted: Quoted) {
         let Facts { lock, execution, rollback, plan } = facts;
         let code = Code::LockMismatch;
-        self.equal(code, &format!("{EXECUTION}#/lock"), &digest, &execution.lock);
-        self.equal(code, &format!("{ROLLBACK}#/lock"), &digest, &rollback.lock);
-        self.equal(code, &format!("{LOCK}#/plan"), &plan.digest(), &lock.plan);
-        self.equal(Code::PolicyMismatch, &format!("{LOCK}#/policy"), &policy.digest(), &lock.policy);
+        self.equal(code, format_args!("{EXECUTION}#/lock"), &quoted.lock, &execution.lock);
+        self.equal(code, format_args!("{ROLLBACK}#/lock"), &quoted.lock, &rollback.lock);
+        self.equal(code, format_args!("{LOCK}#/plan"), &quoted.plan, &lock.plan);
+        self.equal(Code::PolicyMismatch, format_args!("{LOCK}#/policy"), &policy.digest(), &lock.policy);
         let (engine, settings) = (&lock.engine, plan.settings);
         self.equal(
             code,
-            &format!("{LOCK}#/engine/foreign_keys"),
+            format_args!("{LOCK}#/engine/foreign_keys"),
             &format!("{:?}", (engine.name == EngineName::Sqlite).then_some(settings.foreign_keys)),
             &format!("{:?}", engine.foreign_keys),
         );
-        self.equal(code, &format!("{LOCK}#/engine/transaction"), &settings.transaction, &engine.transaction);
+        self.equal(
+            code,
+            format_args!("{LOCK}#/engine/transaction"),
+            &settings.transaction,
+            &engine.transaction,
+        );
         let named_engine = !engine.version.is_empty() && !engine.source_id.is_empty();
-        self.equal(code, &format!("{LOCK}#/engine: version and source id are named"), &true, &named_engine);
+        self.equal(
+            code,
+            format_args!("{LOCK}#/engine: version and source id are named"),
+            &true,
+            &named_engine,
+        );
     }
 
-    fn clone(&mut self, facts: &Facts) {
-        let Facts { lock, execution, rollback, plan } = facts;
+    fn clone(&mut self, facts: &Facts, quoted: Quoted) {
+        let Facts { lock, execution, rollback, plan: _ } = facts;
         let code = Code::CloneMismatch;
-        let expected = TargetLock::clone_id_of(&lock.source.set, &plan.digest());
-        self.equal(code, &format!("{LOCK}#/clone_id"), &expected, &lock.clone_id);
-        self.equal(code, &format!("{EXECUTION}#/clone_id"), &lock.clone_id, &execution.clone_id);
-        self.equal(code, &format!("{ROLLBACK}#/clone_id"), &lock.clone_id, &rollback.clone_id);
+        let expected = TargetLock::clone_id_of(&lock.source.set, &quoted.plan);
+        self.equal(code, format_args!("{LOCK}#/clone_id"), &expected, &lock.clone_id);
+        self.equal(code, format_args!("{EXECUTION}#/clone_id"), &lock.clone_id, &execution.clone_id);
+        self.equal(code, format_args!("{ROLLBACK}#/clone_id"), &lock.clone_id, &rollback.clone_id);
         let (code, clone) = (Code::IsolationNotProven, &lock.clone);
         let mode = "0700".to_owned();
-        self.equal(code, &format!("{LOCK}#/clone/directory_mode"), &mode, &clone.directory_mode);
-        self.equal(code, &format!("{LOCK}#/clone/hard_links"), &1, &clone.hard_links);
+        self.equal(code, format_args!("{LOCK}#/clone/directory_mode"), &mode, &clone.directory_mode);
+        self.equal(code, format_args!("{LOCK}#/clone/hard_links"), &1, &clone.hard_links);
         for (field, found) in [
             ("symlink_free", clone.symlink_free),
             ("local_file_system", clone.local_file_system),
             ("owned_by_operator", clone.owned_by_operator),
         ] {
-            self.equal(code, &format!("{LOCK}#/clone/{field}"), &true, &found);
+            self.equal(code, format_args!("{LOCK}#/clone/{field}"), &true, &found);
         }
     }
 
     fn source(&mut self, facts: &Facts, policy: &Policy) {
         let (code, source) = (Code::SourceChanged, &facts.lock.source);
-        self.equal(code, &format!("{LOCK}#/clone/set"), &source.set, &facts.lock.clone.set);
-        self.equal(code, &format!("{EXECUTION}#/source_at_end"), &source.set, &facts.execution.source_at_end);
+        self.equal(code, format_args!("{LOCK}#/clone/set"), &source.set, &facts.lock.clone.set);
+        self.equal(
+            code,
+            format_args!("{EXECUTION}#/source_at_end"),
+            &source.set,
+            &facts.execution.source_at_end,
+        );
         let quiet = facts.execution.source_directory_unchanged;
-        self.equal(code, &format!("{EXECUTION}#/source_directory_unchanged"), &true, &quiet);
+        self.equal(code, format_args!("{EXECUTION}#/source_directory_unchanged"), &true, &quiet);
         let known = |name: &str| ["main", "wal", "journal"].contains(&name);
         let (whole, form) = match (facts.lock.engine.name, &source.dump) {
             (EngineName::Sqlite, None) => {
@@ -87,7 +103,7 @@ impl Ground {
             }
             _ => (false, "the files of a database, or of a dump"),
         };
-        self.equal(Code::Malformed, &format!("{LOCK}#/source/files: {form}"), &true, &whole);
+        self.equal(Code::Malformed, format_args!("{LOCK}#/source/files: {form}"), &true, &whole);
         if let Some(dump) = &source.dump {
             self.0.merge(crate::judge::dump::judge(policy, &dump.attestation, &source.set));
         }
@@ -97,22 +113,31 @@ impl Ground {
     fn steps(&mut self, facts: &Facts) {
         let entries = &facts.rollback.entries;
         for (at, step) in facts.execution.steps.iter().enumerate() {
-            let object = format!("{EXECUTION}#/steps/{at}");
             let clone_id = &facts.lock.clone_id;
-            self.equal(Code::CloneMismatch, &format!("{object}/target_id"), clone_id, &step.target_id);
-            self.equal(Code::Malformed, &format!("{object}/n"), &(at as u32 + 1), &step.n);
+            self.equal(
+                Code::CloneMismatch,
+                format_args!("{EXECUTION}#/steps/{at}/target_id"),
+                clone_id,
+                &step.target_id,
+            );
+            self.equal(Code::Malformed, format_args!("{EXECUTION}#/steps/{at}/n"), &(at as u32 + 1), &step.n);
             let claimed = entries.iter().any(|entry| {
                 entry.leg == step.leg && matches!(entry.outcome, Outcome::Exact | Outcome::Held)
             });
             if claimed {
-                self.equal(Code::RollbackProofMissing, &format!("{object}/exit"), &0, &step.exit);
+                self.equal(
+                    Code::RollbackProofMissing,
+                    format_args!("{EXECUTION}#/steps/{at}/exit"),
+                    &0,
+                    &step.exit,
+                );
             }
         }
         for entry in entries {
             let ran = !matches!(entry.outcome, Outcome::NoDown | Outcome::NotApplicable);
             let steps = facts.execution.steps.iter().filter(|step| step.leg == entry.leg).count();
-            let object = format!("{EXECUTION}#/steps: {}", entry.leg.name());
             self.0.require(!ran || steps > 0, || {
+                let object = format_args!("{EXECUTION}#/steps: {}", entry.leg.name());
                 Reason::new(Code::RollbackProofMissing, object).values("at least one step", "none")
             });
         }
@@ -141,13 +166,13 @@ impl Ground {
         }
         self.equal(
             Code::IsolationNotProven,
-            &format!("{EXECUTION}#/isolation_at_end/level"),
+            format_args!("{EXECUTION}#/isolation_at_end/level"),
             &start.level,
             &end.level,
         );
         self.equal(
             Code::IsolationNotProven,
-            &format!("{EXECUTION}#/isolation_at_end/filter"),
+            format_args!("{EXECUTION}#/isolation_at_end/filter"),
             &start.filter,
             &end.filter,
         );

@@ -50,8 +50,9 @@ pub fn selftest() -> &'static Selftest {
 pub fn vectors() -> Vec<Vector> {
     let policy = specimen::policy();
     let good = |name, facts| Vector { name, facts, expected: None };
+    let whole = specimen::facts();
     let mut all = vec![
-        good("every leg", specimen::facts()),
+        good("every leg", whole.clone()),
         good("isolation level 2", specimen::facts_of(&policy, specimen::template_plan(), Level::Two)),
         good(
             "a plan without a rollback script",
@@ -60,7 +61,7 @@ pub fn vectors() -> Vec<Vector> {
         good("a plan outside of a transaction", outside_of_a_transaction()),
     ];
     all.extend(BAD.iter().map(|(name, code, spoil)| {
-        let mut facts = specimen::facts();
+        let mut facts = whole.clone();
         spoil(&mut facts);
         Vector { name, facts, expected: Some(*code) }
     }));
