@@ -13,6 +13,7 @@ pub mod derive;
 mod failure;
 pub mod dump;
 pub mod gate;
+mod known;
 mod packet;
 pub mod probes;
 pub mod request;

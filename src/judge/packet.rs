@@ -18,9 +18,10 @@ use serde::de::DeserializeOwned;
 use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
+use super::known::Known;
 use super::{failure, probes, request, secret, validator};
 use crate::canon;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::evidence::blockers::{
     BlockerMap, BlockerState, CLONE_LEG, DUMP_LEG, LegState, NeedState, ROLLBACK_BLOCKER,
 };
@@ -41,12 +42,15 @@ use crate::verdict::{Code, Reason, Verdict};
 pub struct Judge {
     policy: Policy,
     gate: Gate,
+    /// Packets against which nothing speaks, each with the mentions that it was judged with: a rerun's packet is its
+    /// rehearsal's, byte for byte.
+    accepted: Known,
 }
 
 impl Judge {
     /// Makes the judge of a policy.
     pub fn new(policy: &Policy) -> Judge {
-        Judge { policy: policy.clone(), gate: Gate::new(policy) }
+        Judge { policy: policy.clone(), gate: Gate::new(policy), accepted: Known::default() }
     }
 
     /// The policy.
@@ -57,6 +61,27 @@ impl Judge {
     /// Everything that speaks against a packet and needs no ledger. `statement` is the entry's own: without it,
     /// what needs it is not looked at, and whoever calls must not report it as held.
     pub fn packet(&self, statement: Option<&Statement>, files: &Files) -> Verdict {
+        let mut verdict = Verdict::default();
+        if let Some(statement) = statement {
+            verdict.merge(subjects(statement, files));
+            verdict.merge(self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes()));
+        }
+        let input = input(files, mentions(statement));
+        if self.accepted.holds(&input) {
+            // What is accepted is READY.
+            statement.iter().for_each(|statement| verdict.merge(claimed(statement, FinalStatus::Ready)));
+            return verdict;
+        }
+        let judged = self.files(statement, files);
+        if judged.accepted() {
+            self.accepted.add(input);
+        }
+        verdict.merge(judged);
+        verdict
+    }
+
+    /// Everything that speaks against a packet, of the statement's claims only that there are some.
+    fn files(&self, statement: Option<&Statement>, files: &Files) -> Verdict {
         let policy = &self.policy;
         let mut verdict = presence(policy, files);
         verdict.merge(manifest::check(files));
@@ -66,17 +91,14 @@ impl Judge {
         // the statement lets something stand in an output, which that check does not know.
         let outputs_mentioned = mentions(statement).iter().any(|m| !m.file.starts_with(PLAN_FOLDER));
         let clean = claims.accepted() && secrets.accepted() && !outputs_mentioned;
-        if let Some(statement) = statement {
-            verdict.merge(subjects(statement, files));
-            verdict.merge(self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes()));
-        }
         verdict.merge(selftest(policy));
         match facts(files) {
             Err(faults) => verdict.merge(faults),
             Ok(facts) => {
-                verdict.merge(request::plan_verdict(policy, &facts.plan.files));
+                let asked = request::plan_verdict(policy, &facts.plan.files);
+                verdict.merge(asked.clone());
                 verdict.merge(closings(&facts.plan.blockers));
-                verdict.merge(self.derived(&facts, statement, files, clean));
+                verdict.merge(self.derived(&facts, statement, files, clean, &asked));
             }
         }
         verdict.merge(secrets);
@@ -112,9 +134,17 @@ impl Judge {
     }
 
     /// What the facts imply, against what is there and what is claimed.
-    fn derived(&self, facts: &Facts, statement: Option<&Statement>, files: &Files, clean: bool) -> Verdict {
+    fn derived(
+        &self,
+        facts: &Facts,
+        statement: Option<&Statement>,
+        files: &Files,
+        clean: bool,
+        asked: &Verdict,
+    ) -> Verdict {
         let policy = &self.policy;
-        let derived = match derive::derive(facts, policy, (!clean).then_some(&self.gate)) {
+        let gate = (!clean).then_some(&self.gate);
+        let derived = match derive::derive_asked(facts, policy, gate, asked) {
             Ok(derived) => derived,
             Err(e) => return Reason::new(Code::NotDerived, e.path).found(e).into(),
         };
@@ -350,8 +380,8 @@ fn subjects(statement: &Statement, files: &Files) -> Verdict {
             .into();
     };
     let mismatch = |path: &str| Reason::new(Code::ContentMismatch, format_args!("statement: subject {path}"));
-    for (path, bytes) in files.iter() {
-        let found = Digest::of(bytes);
+    for (path, _) in files.iter() {
+        let found = files.digest(path).unwrap_or(Digest::ZERO);
         match statement.subjects().get(&format!("{PACKET_DIR}{path}")) {
             Some(digest) => verdict.require(*digest == found, || mismatch(path).values(digest, found)),
             None => verdict.push(mismatch(path).values("a subject", "none")),
@@ -369,6 +399,21 @@ fn subjects(statement: &Statement, files: &Files) -> Verdict {
         Reason::new(Code::TreeDigestMismatch, "statement: packet_tree").values(rehearsal.packet_tree, found)
     });
     verdict
+}
+
+/// Everything that the judgement of a packet's files depends on, beside the policy.
+fn input(files: &Files, mentions: &[Mention]) -> Digest {
+    let mut hasher = Hasher::labelled("fix7.judge.input/v1");
+    for (path, _) in files.iter() {
+        hasher.framed(path.as_bytes());
+        hasher.framed(files.digest(path).unwrap_or(Digest::ZERO).as_bytes());
+    }
+    for mention in mentions {
+        for text in [&mention.file, &mention.line.to_string(), &mention.token, &mention.reason] {
+            hasher.framed(text.as_bytes());
+        }
+    }
+    hasher.finish()
 }
 
 fn mentions(statement: Option<&Statement>) -> &[Mention] {

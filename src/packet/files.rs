@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::OnceLock;
 
 use super::PLAN_FOLDER;
+use crate::digest::Digest;
 use crate::verdict::{Code, Reason, Verdict};
 
 /// Files in a packet: 15 and a plan's 8, with room; more exist only to exhaust whoever reads.
@@ -22,8 +24,20 @@ const DEVICES: [&str; 22] = [
 ];
 
 /// Path to bytes, in the order of the paths' bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files(BTreeMap<String, Vec<u8>>);
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    bytes: BTreeMap<String, Vec<u8>>,
+    /// The digest of each, made when the first is asked for.
+    digests: OnceLock<BTreeMap<String, Digest>>,
+}
+
+impl PartialEq for Files {
+    fn eq(&self, other: &Files) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Files {}
 
 impl Files {
     /// Takes files from anywhere; what breaks the grammar or a limit is left out and named.
@@ -57,54 +71,61 @@ impl Files {
         let named = cut(&path);
         path_fault(&path)
             .map_or(Ok(()), |fault| Err(Reason::new(Code::PathForbidden, &named).found(fault)))?;
-        let twin = self.0.keys().find(|known| known.eq_ignore_ascii_case(&path));
+        let twin = self.bytes.keys().find(|known| known.eq_ignore_ascii_case(&path));
         if let Some(twin) = twin {
             let fault = format!("the same name as {twin} where case does not count");
             return Err(Reason::new(Code::PathForbidden, &named).found(fault));
         }
-        limit(self.0.len() < MAX_FILES, "packet: files", MAX_FILES, self.0.len() + 1)?;
+        limit(self.bytes.len() < MAX_FILES, "packet: files", MAX_FILES, self.bytes.len() + 1)?;
         limit(bytes.len() <= MAX_FILE_BYTES, &named, MAX_FILE_BYTES, bytes.len())?;
         let total = self.total_bytes() + bytes.len();
         limit(total <= MAX_TOTAL_BYTES, "packet: bytes", MAX_TOTAL_BYTES, total)?;
-        self.0.insert(path, bytes);
+        self.digests = OnceLock::new();
+        self.bytes.insert(path, bytes);
         Ok(())
+    }
+
+    /// The digest of a file.
+    pub fn digest(&self, path: &str) -> Option<Digest> {
+        let all = || self.iter().map(|(path, bytes)| (path.to_owned(), Digest::of(bytes))).collect();
+        self.digests.get_or_init(all).get(path).copied()
     }
 
     /// A file's bytes.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
-        self.0.get(path).map(Vec::as_slice)
+        self.bytes.get(path).map(Vec::as_slice)
     }
 
     /// Every file, in the order of the paths' bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+        self.bytes.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
     }
 
     /// The files under `plan/`, by the name they have there.
     pub fn plan(&self) -> BTreeMap<String, Vec<u8>> {
         let named =
-            self.0.iter().filter_map(|(p, b)| Some((p.strip_prefix(PLAN_FOLDER)?.to_owned(), b.clone())));
+            self.bytes.iter().filter_map(|(p, b)| Some((p.strip_prefix(PLAN_FOLDER)?.to_owned(), b.clone())));
         named.collect()
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bytes.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// Bytes of all files.
     pub fn total_bytes(&self) -> usize {
-        self.0.values().map(Vec::len).sum()
+        self.bytes.values().map(Vec::len).sum()
     }
 
     /// The files as they are.
     pub fn into_map(self) -> BTreeMap<String, Vec<u8>> {
-        self.0
+        self.bytes
     }
 }
 

@@ -109,10 +109,9 @@ pub fn check(files: &Files) -> Verdict {
     };
     let mismatch = |path: &str| Reason::new(Code::ManifestMismatch, format_args!("{MANIFEST}: {path}"));
     for (path, digest) in &lines {
-        match files.get(path) {
+        match files.digest(path) {
             None => verdict.push(mismatch(path).values("a file", "none")),
-            Some(bytes) => {
-                let found = Digest::of(bytes);
+            Some(found) => {
                 verdict.require(found == *digest, || mismatch(path).values(digest, found));
             }
         }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::{Control, IsolationProof, KernelState, Level, ProbeRow};
 use crate::digest::Digest;
+use crate::evidence::EngineName;
 use crate::verdict::{Code, Reason};
 
 /// Most faults told: a hostile proof can hold any number of them, and one is enough.

@@ -42,7 +42,12 @@ fn blind() -> Gate {
         vocabulary: vec![],
         scope_keys: vec![],
     };
-    Gate { finder: Finder::new(&none), words: Words::new(&none), policy: Policy::default_policy() }
+    Gate {
+        finder: Finder::new(&none),
+        words: Words::new(&none),
+        policy: Policy::default_policy(),
+        clean: Known::default(),
+    }
 }
 
 fn claims(gate: &Gate, channel: Channel<'_>, text: &str) -> bool {

@@ -53,6 +53,8 @@ use claims::{Finder, Reach};
 use json::Words;
 use views::{Examined, Manner, Walk};
 
+use super::known::Known;
+use crate::digest::{Digest, Hasher};
 use crate::packet::Files;
 use crate::policy::Policy;
 use crate::statement::Mention;
@@ -148,13 +150,20 @@ pub struct Gate {
     policy: Policy,
     finder: Finder,
     words: Words,
+    /// Texts in which nothing was found, each with the channel that it was read as.
+    clean: Known,
 }
 
 impl Gate {
     /// Compiles the gate of a policy.
     pub fn new(policy: &Policy) -> Gate {
         let claims = policy.claims();
-        Gate { finder: Finder::new(claims), words: Words::new(claims), policy: policy.clone() }
+        Gate {
+            finder: Finder::new(claims),
+            words: Words::new(claims),
+            policy: policy.clone(),
+            clean: Known::default(),
+        }
     }
 
     /// Looks at one object. `object` is its name in the reasons.
@@ -235,7 +244,21 @@ impl Gate {
         verdict
     }
 
+    /// A file without its mentions, or its name. The same text read the same way is looked at once: what is in it
+    /// depends on nothing but the policy.
     fn scan_blanked(&self, object: &str, channel: Channel<'_>, bytes: &[u8]) -> Verdict {
+        let input = input(if channel == Channel::EntryIdentity { b"name" } else { b"file" }, bytes);
+        if self.clean.holds(&input) {
+            return Verdict::default();
+        }
+        let verdict = self.looked(object, channel, bytes);
+        if verdict.accepted() {
+            self.clean.add(input);
+        }
+        verdict
+    }
+
+    fn looked(&self, object: &str, channel: Channel<'_>, bytes: &[u8]) -> Verdict {
         let mut verdict = Verdict::default();
         let most = self.policy.limits().file_bytes;
         if bytes.len() as u64 > most {
@@ -255,8 +278,13 @@ impl Gate {
         };
         let stems: Vec<String> = files.iter().map(|(path, _)| stem(path)).collect();
         let mut told = |what: &str, text: &[u8]| {
-            for hit in self.finder.find(text, Reach::Phrases).into_iter().take(1) {
-                verdict.push(claim(what).found(hit.rule));
+            let input = input(b"joined", text);
+            if self.clean.holds(&input) {
+                return;
+            }
+            match self.finder.find(text, Reach::Phrases).into_iter().next() {
+                Some(hit) => verdict.push(claim(what).found(hit.rule)),
+                None => self.clean.add(input),
             }
         };
         told("the names of the files, joined", stems.join("\n").as_bytes());
@@ -296,6 +324,14 @@ impl Gate {
             verdict.push(Reason::new(Code::Undecidable, object).found(why));
         }
     }
+}
+
+/// A text and how it is read, in one digest.
+fn input(read_as: &[u8], text: &[u8]) -> Digest {
+    let mut hasher = Hasher::labelled("fix7.gate.input/v1");
+    hasher.framed(read_as);
+    hasher.framed(text);
+    hasher.finish()
 }
 
 fn claim(object: &str) -> Reason {

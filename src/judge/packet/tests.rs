@@ -132,3 +132,29 @@ fn r48_a_need_that_is_met_without_an_entry_is_refused() {
     let facts = specimen::facts_of(&policy, plan, crate::evidence::isolation::Level::Three);
     refused(&judged(derive::packet(&facts, &policy).expect("it can be written")), Code::BlockersInvalid);
 }
+
+#[test]
+fn a_judge_that_knows_packets_says_of_each_what_a_new_one_says() {
+    let old = Judge::new(&specimen::policy());
+    let known = |map: Map| old.packet(None, &Files::collect(map).0);
+    for (number, (path, bytes)) in good().into_iter().enumerate() {
+        // The good packet before each bad one: what is known of its files must not speak for theirs.
+        assert!(known(good()).accepted());
+        let mut changed = bytes;
+        match number % 2 {
+            0 => changed.extend_from_slice(b"PRODUCTION_PASS"),
+            _ => {
+                let middle = changed.len() / 2;
+                changed[middle] ^= 1;
+            }
+        }
+        let mut map = good();
+        map.insert(path.clone(), changed);
+        let map = if number % 3 == 0 { map } else { sealed(map) };
+        let verdict = known(map.clone());
+        assert_eq!(verdict, judge(&specimen::policy(), None, None, &Files::collect(map).0), "{path}");
+        // The two that are made anew from the others are good again.
+        let sealed_again = number % 3 != 0 && [MANIFEST, TREE].contains(&path.as_str());
+        assert_eq!(verdict.accepted(), sealed_again, "{path}");
+    }
+}
