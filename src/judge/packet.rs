@@ -21,7 +21,7 @@ use super::gate::{Channel, Gate};
 use super::known::Known;
 use super::{failure, probes, request, secret, validator};
 use crate::canon;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 use crate::evidence::blockers::{
     BlockerMap, BlockerState, CLONE_LEG, DUMP_LEG, LegState, NeedState, ROLLBACK_BLOCKER,
 };
@@ -33,12 +33,17 @@ use crate::packet::{
 };
 use crate::policy::Policy;
 use crate::state::{BlockerFacts, PacketFacts, State};
-use crate::statement::{Claim, Mention, PACKET_DIR, POLICY_FILE, STATEMENT_FILE, Statement};
+use crate::statement::{POLICY_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason, Verdict};
+
+mod statement;
+
+use statement::{input, mentions, subjects};
 
 /// A judge of packets and statements under one policy: whatever can be made ready once is.
 ///
-/// It has no state of its own: one value serves any number of threads.
+/// It remembers what it accepted and nothing else, so one value serves any number of threads and its verdicts do not
+/// depend on what it saw before.
 pub struct Judge {
     policy: Policy,
     gate: Gate,
@@ -66,14 +71,16 @@ impl Judge {
             verdict.merge(subjects(statement, files));
             verdict.merge(self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes()));
         }
+        // A packet that is not READY is accepted under a statement that says so, and under no other: it is never known.
+        let failing = statement.is_some_and(failure::is_claimed);
         let input = input(files, mentions(statement));
-        if self.accepted.holds(&input) {
-            // What is accepted is READY.
-            statement.iter().for_each(|statement| verdict.merge(claimed(statement, FinalStatus::Ready)));
+        if !failing && self.accepted.holds(&input) {
+            let status = FinalStatus::Ready;
+            statement.iter().for_each(|statement| verdict.merge(failure::claimed(statement, status)));
             return verdict;
         }
         let judged = self.files(statement, files);
-        if judged.accepted() {
+        if !failing && judged.accepted() {
             self.accepted.add(input);
         }
         verdict.merge(judged);
@@ -369,58 +376,6 @@ fn ready(status: FinalStatus, accepted: bool) -> Verdict {
             .values(FinalStatus::Ready.name(), status.name())
     });
     verdict
-}
-
-/// The statement is about exactly these files.
-fn subjects(statement: &Statement, files: &Files) -> Verdict {
-    let mut verdict = Verdict::default();
-    let (Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal)) = statement.claim() else {
-        return Reason::new(Code::StatementInvalid, "statement: kind")
-            .values("rehearsal or rerun", "another")
-            .into();
-    };
-    let mismatch = |path: &str| Reason::new(Code::ContentMismatch, format_args!("statement: subject {path}"));
-    for (path, _) in files.iter() {
-        let found = files.digest(path).unwrap_or(Digest::ZERO);
-        match statement.subjects().get(&format!("{PACKET_DIR}{path}")) {
-            Some(digest) => verdict.require(*digest == found, || mismatch(path).values(digest, found)),
-            None => verdict.push(mismatch(path).values("a subject", "none")),
-        }
-    }
-    for name in statement.subjects().keys() {
-        let path = name.strip_prefix(PACKET_DIR).unwrap_or(name);
-        verdict.require(files.get(path).is_some(), || {
-            mismatch(&path.escape_default().to_string()).values("a file", "none")
-        });
-    }
-    let tree = files.get(MANIFEST).map(manifest::tree_digest);
-    verdict.require(tree == Some(rehearsal.packet_tree), || {
-        let found = tree.map_or("none".to_owned(), |tree| tree.to_string());
-        Reason::new(Code::TreeDigestMismatch, "statement: packet_tree").values(rehearsal.packet_tree, found)
-    });
-    verdict
-}
-
-/// Everything that the judgement of a packet's files depends on, beside the policy.
-fn input(files: &Files, mentions: &[Mention]) -> Digest {
-    let mut hasher = Hasher::labelled("fix7.judge.input/v1");
-    for (path, _) in files.iter() {
-        hasher.framed(path.as_bytes());
-        hasher.framed(files.digest(path).unwrap_or(Digest::ZERO).as_bytes());
-    }
-    for mention in mentions {
-        for text in [&mention.file, &mention.line.to_string(), &mention.token, &mention.reason] {
-            hasher.framed(text.as_bytes());
-        }
-    }
-    hasher.finish()
-}
-
-fn mentions(statement: Option<&Statement>) -> &[Mention] {
-    match statement.map(Statement::claim) {
-        Some(Claim::Rehearsal(rehearsal) | Claim::Rerun(rehearsal)) => &rehearsal.mentions,
-        _ => &[],
-    }
 }
 
 #[cfg(test)]
