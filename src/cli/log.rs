@@ -84,11 +84,11 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
             continue;
         }
         let (author, label) = (entry.author().as_str(), entry.label().as_str());
-
+        let suspect = state.suspects().contains_key(&leaf.seq);
         table.add_row([
             leaf.seq.to_string(),
             leaf.time.to_string(),
-            leaf.kind.name().to_owned(),
+            format!("{}{}", leaf.kind.name(), if suspect { " SUSPECT" } else { "" }),
             escaped(label),
             escaped(author),
             entry.leaf_hash().short(),
@@ -96,7 +96,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         facts.push(json!({
             "seq": leaf.seq, "time": leaf.time, "kind": leaf.kind.name(), "name": label, "by": author,
             "key": leaf.key.to_string(), "leaf": entry.leaf_hash(), "commit": oid.to_string(),
-            "statement": leaf.statement, "packet_tree": leaf.packet_tree,
+            "statement": leaf.statement, "packet_tree": leaf.packet_tree, "suspect": suspect,
         }));
     }
     let ledger = state
