@@ -102,8 +102,8 @@ fn rendered(value: &Value) -> Result<Vec<u8>, CanonError> {
     written.map_err(CanonError::Malformed)
 }
 
-/// Whether the plain writer's output is the canonical one: it writes texts and integers alike, but keeps the order
-/// that the names stand in. RFC 8785 sorts by UTF-16 units, which is the order of the bytes where all are ASCII.
+/// Whether the plain writer's output is the canonical one: it writes texts and integers alike, floats its own way, and keeps
+/// the order that the names stand in. RFC 8785 sorts by UTF-16 units, which is the order of the bytes where all are ASCII.
 fn is_sorted(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().all(is_sorted),
@@ -112,8 +112,13 @@ fn is_sorted(value: &Value) -> bool {
                 && fields.keys().is_sorted()
                 && fields.values().all(is_sorted)
         }
+        Value::Number(number) => !number.is_f64(),
         _ => true,
     }
+}
+
+fn is_integer(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() <= MAX_INTEGER as f64
 }
 
 /// Whether [`parse`] would take the value once it is written; why not.
@@ -125,6 +130,8 @@ fn readable(value: &Value, depth: usize) -> Result<(), String> {
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(n), _) if n <= MAX_INTEGER => Ok(()),
             (None, Some(n)) if n.unsigned_abs() <= MAX_INTEGER => Ok(()),
+            // A float that is an integer is written as one.
+            (None, None) if number.as_f64().is_some_and(is_integer) => Ok(()),
             _ => Err(format!("{number} is not an integer up to 2^53-1")),
         },
         Value::String(value) => text(value),
