@@ -4,7 +4,8 @@
 //! first 16 digits of its SHA-256. The lists are sorted and cut at a limit, the totals are exact.
 //!
 //! ```text
-//! equality               exact · exact_normalised · schema_differs_only · rows_differ
+//! equality               exact · exact_normalised · exact_but_column_order · exact_but_sequence ·
+//!                        schema_differs_only · rows_differ
 //!
 //! schema_codes           what                                                                         equality is at least
 //!   object_order           the same schema rows stand in another order                                exact
@@ -29,6 +30,11 @@
 //!   sqlite_sequence:x(3->none)     an AUTOINCREMENT counter
 //!   derived:x                      statistics or a virtual table's own bookkeeping, nothing else of that table
 //! ```
+//!
+//! PostgreSQL has more kinds of objects, and names each part of one: `KIND_differs:x[type(c),default(c),…]`,
+//! `missing_KIND:x`, `extra_KIND:x`, `sql_differs:KIND:x`, where KIND is `index`, `constraint`, `function`, `policy`,
+//! `privileges`, … Its counters are `sequence:x(3 called->none)`; alone, they make `exact_but_sequence`, and
+//! `table_differs:x[col_order]` alone makes `exact_but_column_order`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +47,10 @@ pub enum Equality {
     Exact,
     /// As exact, but CREATE texts differ in white space, quoting, comments or case.
     ExactNormalised,
+    /// As exact, but columns stand in another order in their table (PostgreSQL).
+    ExactButColumnOrder,
+    /// Rows and schema are equal but for the order of columns; the position of a sequence is not (PostgreSQL).
+    ExactButSequence,
     /// Rows are equal, the schema is not.
     SchemaDiffersOnly,
     /// A row, value, rowid or counter is lost or changed.

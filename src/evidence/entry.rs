@@ -15,7 +15,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::difference::Differences;
+use super::difference::{Differences, Equality};
 use super::engine::EngineName;
 use crate::digest::{Digest, Hasher};
 
@@ -156,6 +156,10 @@ pub enum Outcome {
     Exact,
     /// Restored but for the spelling of CREATE texts.
     ExactNormalised,
+    /// Restored but for the order of columns (PostgreSQL).
+    ExactButColumnOrder,
+    /// Restored but for the positions of sequences (PostgreSQL).
+    ExactButSequence,
     /// Rows restored, schema not.
     SchemaDiffersOnly,
     /// Rows not restored.
@@ -173,6 +177,20 @@ pub enum Outcome {
     NotApplicable,
     /// The engine lacks an application function, collation or module.
     CouldNotEstablish,
+}
+
+impl Outcome {
+    /// The outcome of a rollback that left another state than the one before: where no difference has a name, the
+    /// digests still differ, and that counts as rows.
+    pub fn of_difference(equality: Equality) -> Outcome {
+        match equality {
+            Equality::ExactNormalised => Outcome::ExactNormalised,
+            Equality::ExactButColumnOrder => Outcome::ExactButColumnOrder,
+            Equality::ExactButSequence => Outcome::ExactButSequence,
+            Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
+            Equality::Exact | Equality::RowsDiffer => Outcome::RowsDiffer,
+        }
+    }
 }
 
 /// What one leg found.

@@ -98,6 +98,8 @@ impl Judge<'_> {
             }
             Outcome::NotHeld if !rollback => Answer::Fails(Code::InvariantBroken),
             Outcome::ExactNormalised
+            | Outcome::ExactButColumnOrder
+            | Outcome::ExactButSequence
             | Outcome::SchemaDiffersOnly
             | Outcome::RowsDiffer
             | Outcome::DownFails

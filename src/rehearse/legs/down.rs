@@ -4,7 +4,7 @@ use super::{
     Applied, Legs, Outcome, RehearseError, RowDigest, rows_of, stop_unless_the_changes_own, unexpected,
 };
 use crate::digest::Digest;
-use crate::evidence::difference::{Differences, Equality};
+use crate::evidence::difference::Differences;
 use crate::evidence::{Hashes, Leg};
 use crate::rehearse::child::{Answer, Question};
 use crate::rehearse::engine::FailureKind;
@@ -62,11 +62,7 @@ impl Legs<'_, '_> {
         entry.outcome = Outcome::Exact;
         if after.root != self.base.rows {
             let differences = self.compare(after)?;
-            entry.outcome = match differences.equality {
-                Equality::ExactNormalised => Outcome::ExactNormalised,
-                Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
-                Equality::Exact | Equality::RowsDiffer => Outcome::RowsDiffer,
-            };
+            entry.outcome = Outcome::of_difference(differences.equality);
             entry.differences = Some(differences);
         }
         self.entries.push(entry);

@@ -11,7 +11,9 @@
 //! restore    the dump into the clone, as the role that owns it
 //! script     one script, statement by statement
 //! locks      the lock watch
-//! contents   schema and rows, described
+//! rows       the row digest: tables as multisets of rows, read side by side in one snapshot
+//! schema     every object, by the catalogue
+//! difference what differs between two databases
 //! look       the state of the clone as digests
 //! files      the stopped cluster's files: manifest and snapshot
 //! legs       what is done in which order
@@ -22,8 +24,8 @@
 //! ```
 
 mod cluster;
-mod contents;
 pub mod child;
+pub mod difference;
 pub mod dump;
 mod failure;
 mod files;
@@ -34,6 +36,8 @@ pub mod programs;
 pub mod rehearsal;
 mod restore;
 mod room;
+pub mod rows;
+mod schema;
 mod script;
 pub mod survey;
 
@@ -63,3 +67,6 @@ impl Database {
         self.config.connect(NoTls)
     }
 }
+
+#[cfg(test)]
+mod tests;

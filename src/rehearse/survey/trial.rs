@@ -151,9 +151,7 @@ fn rolled_back(
     let differences = compare(&digested(before.0, before.1), &digested(&state, &back), LISTED)?;
     row.verdict = match differences.equality {
         Equality::Exact if back.root == before.1.root => Outcome::Exact,
-        Equality::ExactNormalised => Outcome::ExactNormalised,
-        Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
-        Equality::Exact | Equality::RowsDiffer => Outcome::RowsDiffer,
+        other => Outcome::of_difference(other),
     };
     row.schema_codes = differences.schema_codes;
     row.row_codes = differences.row_codes;
