@@ -55,6 +55,7 @@ use serde::{Deserialize, Serialize};
 use super::Database;
 use super::schema::Schema;
 use crate::digest::{Digest, Hasher};
+pub use crate::rehearse::rows::Progress;
 pub(in crate::rehearse::postgres) use copy::Tuples;
 pub use error::StateError;
 use layout::Layout;
@@ -103,15 +104,6 @@ pub struct TableDigest {
     pub root: Digest,
     /// How many rows.
     pub rows: u64,
-}
-
-/// How far a digest has come, over all tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Rows hashed.
-    pub rows: u64,
-    /// Bytes of rows hashed.
-    pub bytes: u64,
 }
 
 /// The state of a quiet database on `threads` connections in one snapshot.

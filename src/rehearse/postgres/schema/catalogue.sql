@@ -84,7 +84,8 @@ WITH schemas AS (
         (SELECT concat_ws(' ', rngsubtype::regtype, NULLIF(rngcollation, 0)::regcollation, rngcanonical, rngsubdiff, rngmultitypid::regtype) FROM pg_range WHERE rngtypid = t.oid),
         (SELECT string_agg(quote_literal(e.enumlabel), ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid))
     FROM pg_type t JOIN schemas s ON s.oid = t.typnamespace WHERE t.typtype IN ('d', 'e', 'r') OR t.typtype = 'b' AND t.typelem = 0
-    UNION ALL SELECT 'collation', format('%s.%I', collnamespace::regnamespace, collname), '', concat_ws(' ', c.collowner::regrole, collprovider, collisdeterministic, collencoding, collcollate, collctype, colliculocale)
+    UNION ALL SELECT 'collation', format('%s.%I', collnamespace::regnamespace, collname), '', concat_ws(' ', c.collowner::regrole, collprovider, collisdeterministic, collencoding, collcollate, collctype,
+        to_jsonb(c) ->> 'colliculocale', to_jsonb(c) ->> 'colllocale')
     FROM pg_collation c JOIN schemas s ON s.oid = c.collnamespace
     UNION ALL SELECT 'statistics', format('%s.%I', stxnamespace::regnamespace, stxname), '', concat_ws(' ', pg_get_statisticsobjdef(x.oid), stxowner::regrole, stxstattarget)
     FROM pg_statistic_ext x JOIN schemas s ON s.oid = x.stxnamespace

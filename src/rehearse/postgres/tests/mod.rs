@@ -15,8 +15,16 @@ use super::difference;
 use super::rows::{self, State};
 use crate::evidence::difference::Differences;
 
-/// Where the distribution keeps the programs of PostgreSQL 15.
-const PROGRAMS: &str = "/usr/lib/postgresql/15/bin";
+/// Where the system keeps the server's programs: the newest of Debian's or Fedora's versions, or the search path.
+fn programs() -> String {
+    let found = Command::new("sh")
+        .args(["-c", "ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -V | tail -1; command -v initdb"])
+        .output()
+        .expect("a shell");
+    let text = String::from_utf8(found.stdout).expect("UTF-8");
+    let first = text.lines().next().expect("PostgreSQL's server programs: `./test` installs them");
+    first.trim_end_matches("/initdb").to_owned()
+}
 
 struct Server {
     directory: PathBuf,
@@ -27,7 +35,7 @@ fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
         let directory = tempfile::Builder::new().prefix("f7pg").tempdir_in("/tmp").expect("a directory").keep();
-        let place = directory.display();
+        let (place, programs) = (directory.display(), programs());
         // initdb refuses root: then the server runs as nobody.
         let user = if rustix::process::geteuid().is_root() { "setpriv --reuid=nobody --regid=nogroup --clear-groups" } else { "" };
         if !user.is_empty() {
@@ -35,10 +43,10 @@ fn server() -> &'static Server {
             assert!(given.expect("chown runs").success());
         }
         let script = format!(
-            "cd {place} && {user} {PROGRAMS}/initdb -D {place}/data -U postgres -A trust --locale=C.UTF-8 -E UTF8 -N >log 2>&1 \
-             && {user} {PROGRAMS}/pg_ctl -D {place}/data -w -l {place}/data/log -o \"-c listen_addresses='' -c unix_socket_directories={place} \
+            "cd {place} && {user} {programs}/initdb -D {place}/data -U postgres -A trust --locale=C.UTF-8 -E UTF8 -N >log 2>&1 \
+             && {user} {programs}/pg_ctl -D {place}/data -w -l {place}/data/log -o \"-c listen_addresses='' -c unix_socket_directories={place} \
                 -c fsync=off -c autovacuum=off -c max_connections=60 -c max_locks_per_transaction=512\" start >>log 2>&1 && echo ready; cat >/dev/null; \
-             {user} {PROGRAMS}/pg_ctl -D {place}/data -m immediate stop >/dev/null 2>&1; rm -rf {place}"
+             {user} {programs}/pg_ctl -D {place}/data -m immediate stop >/dev/null 2>&1; rm -rf {place}"
         );
         let mut keeper = Command::new("sh")
             .args(["-c", &script])
@@ -49,7 +57,7 @@ fn server() -> &'static Server {
         let mut line = String::new();
         let out = keeper.stdout.take().expect("a pipe");
         std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("the shell answers");
-        assert_eq!(line, "ready\n", "PostgreSQL 15 does not start: see {place}/log");
+        assert_eq!(line, "ready\n", "PostgreSQL does not start: see {place}/log");
         std::mem::forget(keeper.stdin.take());
         Server { directory }
     })
@@ -116,7 +124,7 @@ fn between(before: &Database, after: &Database) -> (State, State, Differences) {
 
 /// The schema as `pg_dump` tells it: the second opinion.
 fn dumped(name: &str) -> String {
-    let out = Command::new(Path::new(PROGRAMS).join("pg_dump"))
+    let out = Command::new(Path::new(&programs()).join("pg_dump"))
         .args(["--schema-only", "--restrict-key=fix7", "-U", "postgres", "-h"])
         .arg(&server().directory)
         .arg(name)
