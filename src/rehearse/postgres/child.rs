@@ -247,7 +247,7 @@ fn inside(place: &Place, run: &Run) -> Result<Inside, Failure> {
     }
     let locks = watch.end();
     let state = match report.failure {
-        None => Some(look::of_client(&mut client)?),
+        None => Some(look::of_transaction(&mut client, &place.data())?),
         Some(_) => None,
     };
     own(&mut client, "ROLLBACK")?;
@@ -290,11 +290,10 @@ fn there_and_back(place: &Place, up: &Run, down: &Run, listed: usize) -> Result<
     let (mut back, mut differences) = (None, None);
     if up.report.failure.is_none() {
         let done = commit(place, down)?;
-        if done
-            .state
-            .as_ref()
-            .is_some_and(|after| (after.rows, &after.sequences) != (before.rows, &before.sequences))
-        {
+        if done.state.as_ref().is_some_and(|after| {
+            (after.rows, &after.sequences, after.large_objects)
+                != (before.rows, &before.sequences, before.large_objects)
+        }) {
             let [before, after] = [BEFORE, CLONE].map(|name| place.database(SUPERUSER, name));
             differences = Some(look::differences(&before, &after, listed)?);
         }

@@ -4,6 +4,7 @@
 
 use postgres::error::{DbError, SqlState};
 
+use super::rows::StateError;
 use crate::rehearse::engine::{Failure, FailureKind};
 
 /// A failure of statement number `statement`; 0 where no statement of the plan's is to blame.
@@ -22,6 +23,17 @@ pub(super) fn of(error: &postgres::Error, statement: u64) -> Failure {
             // The library's own words: they quote nothing.
             text: format!("the connection to the cluster was lost: {error}"),
         },
+    }
+}
+
+/// A state that could not be read.
+pub(super) fn of_state(error: StateError) -> Failure {
+    match error {
+        StateError::Server { what, cause } => {
+            let failure = of(&cause, 0);
+            Failure { text: format!("{what}: {}", failure.text), ..failure }
+        }
+        other => outside(other.to_string()),
     }
 }
 

@@ -18,7 +18,6 @@ use super::locks::LockSeen;
 use super::look::State;
 use super::room::{Room, another};
 use crate::digest::Digest;
-use crate::evidence::difference::Equality;
 use crate::evidence::entry::{
     ApartFacts, DirectoryFacts, Entry, ExecutorFacts, SnapshotFacts, TransactionFacts, cluster_state,
 };
@@ -277,11 +276,7 @@ impl<'r, 'c> Legs<'r, 'c> {
                 entry.apart = Some(apart(&self.base, after));
             }
             if let Some(differences) = done.differences {
-                entry.outcome = match differences.equality {
-                    Equality::ExactNormalised => Outcome::ExactNormalised,
-                    Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
-                    Equality::Exact | Equality::RowsDiffer => Outcome::RowsDiffer,
-                };
+                entry.outcome = Outcome::of_difference(differences.equality);
                 entry.differences = Some(differences);
             }
         }

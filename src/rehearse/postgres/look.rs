@@ -3,16 +3,18 @@
 //! Owns: what of a state counts where. Must not: run as the clone's owner, whom row security may blind.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
 use super::Database;
 use super::cluster::{Place, SUPERUSER};
-use super::contents::Contents;
+use super::difference;
 use super::failure;
+use super::rows;
 use crate::digest::{Digest, Hasher};
-use crate::evidence::difference::{Differences, Equality};
+use crate::evidence::difference::Differences;
 use crate::rehearse::engine::Failure;
 
 /// One state.
@@ -22,6 +24,8 @@ pub struct State {
     pub rows: Digest,
     /// Each sequence's position: set back by no ROLLBACK.
     pub sequences: BTreeMap<String, String>,
+    /// Over the large objects' content, which nobody but a superuser may read.
+    pub large_objects: Option<Digest>,
     /// Over the roles, their memberships and settings: they belong to the cluster, not to the database.
     pub roles: Digest,
 }
@@ -57,29 +61,25 @@ impl State {
     }
 }
 
-/// Looks at the clone through one connection: inside of a transaction, at what it sees.
-pub(super) fn of_client(client: &mut Client) -> Result<State, Failure> {
-    let failed = |e: postgres::Error| failure::of(&e, 0);
-    let rows = Contents::of(client)?.root();
-    let sequences = sequences(client).map_err(failed)?;
-    let roles = roles(client).map_err(failed)?;
-    Ok(State { rows, sequences, roles })
+/// Looks at one database of a running cluster, on as many connections as there are processors.
+pub(super) fn of_database(place: &Place, database: &str) -> Result<State, Failure> {
+    let (database, spill) = (place.database(SUPERUSER, database), place.data());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let state = rows::of_database(&database, threads, &spill, &|_| {}).map_err(failure::of_state)?;
+    let mut client = database.connect().map_err(|e| failure::of(&e, 0))?;
+    with_roles(state, &mut client)
 }
 
-fn sequences(client: &mut Client) -> Result<BTreeMap<String, String>, postgres::Error> {
-    let names = client.query(
-        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S'",
-        &[],
-    )?;
-    let mut found = BTreeMap::new();
-    for row in names {
-        let name: String = row.get(0);
-        let sql =
-            format!("SELECT last_value::text || CASE WHEN is_called THEN ' called' ELSE '' END FROM {name}");
-        found.insert(name, client.query_one(&sql, &[])?.get(0));
-    }
-    Ok(found)
+/// Looks at the clone from inside of an open transaction, at what it sees.
+pub(super) fn of_transaction(client: &mut Client, spill: &Path) -> Result<State, Failure> {
+    let state = rows::of_transaction(client, spill).map_err(failure::of_state)?;
+    with_roles(state, client)
+}
+
+fn with_roles(state: rows::State, client: &mut Client) -> Result<State, Failure> {
+    let roles = roles(client).map_err(|e| failure::of(&e, 0))?;
+    let large_objects = state.apart.large_objects.map(|table| table.root);
+    Ok(State { rows: state.root, sequences: state.apart.sequences, large_objects, roles })
 }
 
 fn roles(client: &mut Client) -> Result<Digest, postgres::Error> {
@@ -101,33 +101,11 @@ fn roles(client: &mut Client) -> Result<Digest, postgres::Error> {
     Ok(hasher.finish())
 }
 
-/// Looks at one database of a running cluster.
-pub(super) fn of_database(place: &Place, database: &str) -> Result<State, Failure> {
-    let client = place.database(SUPERUSER, database).connect();
-    of_client(&mut client.map_err(|e| failure::of(&e, 0))?)
-}
-
 /// What differs between two databases of one cluster.
 pub(super) fn differences(
     before: &Database,
     after: &Database,
     listed: usize,
 ) -> Result<Differences, Failure> {
-    let failed = |e: postgres::Error| failure::of(&e, 0);
-    let [before, after] = [before, after].map(|database| -> Result<_, Failure> {
-        let mut client = database.connect().map_err(failed)?;
-        let contents = Contents::of(&mut client)?;
-        Ok((contents, sequences(&mut client).map_err(failed)?))
-    });
-    let ((before, from), (after, to)) = (before?, after?);
-    let mut differences = before.differences(&after, listed);
-    // A sequence that is gone or new is a difference of the schema, and told there.
-    let both = from.iter().filter_map(|(name, position)| Some((name, position, to.get(name)?)));
-    for (name, position, now) in both.filter(|(_, position, now)| position != now) {
-        differences.row_codes.push(format!("sequence:{name}({position}->{now})"));
-        differences.equality = Equality::RowsDiffer;
-        differences.total += 1;
-    }
-    differences.row_codes.sort();
-    Ok(differences)
+    difference::between(before, after, None, listed).map_err(failure::of_state)
 }

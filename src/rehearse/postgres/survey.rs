@@ -161,9 +161,7 @@ fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
                 let differences = look::differences(&before, &after, 0)?;
                 row.verdict = match differences.equality {
                     Equality::Exact => Outcome::Exact,
-                    Equality::ExactNormalised => Outcome::ExactNormalised,
-                    Equality::SchemaDiffersOnly => Outcome::SchemaDiffersOnly,
-                    Equality::RowsDiffer => Outcome::RowsDiffer,
+                    other => Outcome::of_difference(other),
                 };
                 row.schema_codes = differences.schema_codes;
                 row.row_codes = differences.row_codes;

@@ -31,6 +31,7 @@ struct Server {
 }
 
 /// The server ends with this process: a shell that waits for the end of our pipe stops it and removes its files.
+#[allow(clippy::zombie_processes)] // it outlives this process on purpose
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
