@@ -48,7 +48,7 @@ const SCHEMA: [(&str, &str); 8] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn a_changed_value_is_found_with_its_key_and_column(column in 0usize..16, id in 1i64..=40, null: bool) {
         let (name, before) = made();
