@@ -80,7 +80,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
         "a run that is never recorded",
         &["attack_12_a_rehearsal_that_was_begun_is_missed_until_it_is_recorded"],
     ),
-    (13, "a stale ledger that is valid", &[]),
+    (13, "a stale ledger that is valid", &["a_frozen_checkpoint_is_told_by_its_age"]),
     (
         14,
         "two appends at once",
@@ -147,7 +147,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
             "keys_of_small_order_and_second_spellings_are_refused",
         ],
     ),
-    (24, "a witness and an operator together", &[]),
+    (24, "a witness and an operator together", &["one_house_alone_is_no_quorum"]),
     (
         25,
         "replace refs",
@@ -302,7 +302,11 @@ const ROWS: &[(u8, &str, &[&str])] = &[
             "a_server_whose_program_is_gone_takes_nothing",
         ],
     ),
-    (45, "a host without server hooks", &[]),
+    (
+        45,
+        "a host without server hooks",
+        &["the_templates_own_commands_judge_good_and_bad_ranges_as_the_server_would"],
+    ),
     (
         46,
         "a hook that does not see the quarantine",
@@ -392,7 +396,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
 ];
 
 /// Attacks whose answer no test shows.
-const OPEN: &[u8] = &[13, 24, 45];
+const OPEN: &[u8] = &[];
 
 #[test]
 fn every_attack_names_tests_that_exist() {
