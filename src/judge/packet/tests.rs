@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::digest::Digest;
 use crate::judge::specimen;
 use crate::packet::{CI, DECISION, PROBES, README, SURFACES, VALIDATOR};
+use crate::statement::{Nonce, Outcome, Rehearsal, Run, Statement};
 
 type Map = BTreeMap<String, Vec<u8>>;
 
@@ -156,5 +158,41 @@ fn a_judge_that_knows_packets_says_of_each_what_a_new_one_says() {
         // The two that are made anew from the others are good again.
         let sealed_again = number % 3 != 0 && [MANIFEST, TREE].contains(&path.as_str());
         assert_eq!(verdict.accepted(), sealed_again, "{path}");
+    }
+}
+
+/// A statement that claims this result of a packet.
+fn claiming(map: &Map, result: Outcome) -> Statement {
+    let claim = Rehearsal {
+        begin: None,
+        run_id: "run-1".parse().expect("a label"),
+        grant: Digest::of(b"grant"),
+        of: None,
+        result,
+        packet_tree: Digest::of(&map[MANIFEST]),
+        date: "2026-11-23".into(),
+        mentions: Vec::new(),
+        run: Run::new(BTreeMap::new()).expect("bounded"),
+    };
+    let subjects = map.iter().map(|(path, bytes)| (format!("packet/{path}"), Digest::of(bytes))).collect();
+    Statement::rehearsal(Digest::of(b"g"), Nonce::from_bytes([1; 16]), claim, subjects).expect("a statement")
+}
+
+#[test]
+fn what_was_accepted_as_one_result_is_not_known_as_the_other() {
+    let mut facts = specimen::facts();
+    let entry = &mut facts.rollback.entries[1];
+    let changed = entry.after_apply_hash.expect("an applied change").rows;
+    entry.after_rollback_hash.as_mut().expect("a rollback").rows = changed;
+    let failing = derive::packet(&facts, &specimen::policy()).expect("it can be written");
+    let judge = Judge::new(&specimen::policy());
+    for (map, true_result, other) in [
+        (failing, Outcome::RollbackNotExact, Outcome::RollbackExact),
+        (good(), Outcome::RollbackExact, Outcome::RollbackNotExact),
+    ] {
+        let says = |result| judge.packet(Some(&claiming(&map, result)), &Files::collect(map.clone()).0);
+        assert_eq!(says(true_result).reasons(), []);
+        assert!(says(other).has(Code::ScopeLift), "{:?}", says(other));
+        assert_eq!(says(true_result).reasons(), [], "again");
     }
 }
