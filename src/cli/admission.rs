@@ -26,7 +26,7 @@ const NAMING: [&str; 11] = [
 
 /// What speaks against the arguments of this call, the program's name left out.
 pub(super) fn judge(arguments: &[String], environment: Vec<(String, String)>) -> Verdict {
-    let mut words = arguments.iter().filter(|argument| *argument != "--json");
+    let mut words = without_globals(arguments).into_iter();
     if !words.next().is_some_and(|verb| ASKING.contains(&verb.as_str())) {
         return Verdict::default();
     }
@@ -44,6 +44,21 @@ pub(super) fn judge(arguments: &[String], environment: Vec<(String, String)>) ->
     }
     let request = Request { arguments: asked, environment, ..Request::default() };
     request::judge(&Policy::default_policy(), &request)
+}
+
+/// The words without the options that every verb has, which only say how its answer is printed.
+fn without_globals(arguments: &[String]) -> Vec<&String> {
+    let mut words = arguments.iter();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--json" | "--no-pager" => {}
+            "--color" => drop(words.next()),
+            other if other.starts_with("--color=") => {}
+            _ => kept.push(word),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]

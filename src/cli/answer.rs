@@ -17,6 +17,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::{pager, surroundings};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// What a verb found or did. It may be a negative finding: then `verdict` holds the reasons.
@@ -26,6 +27,7 @@ pub struct Answer {
     facts: Map<String, Value>,
     verdict: Verdict,
     exit: Option<u8>,
+    page: bool,
 }
 
 impl Answer {
@@ -37,6 +39,12 @@ impl Answer {
     /// Gives the answer its words.
     pub fn saying(mut self, text: impl Display) -> Answer {
         self.text = text.to_string();
+        self
+    }
+
+    /// Makes it a page for reading: on a terminal its lines are fitted, and a long one goes to the pager.
+    pub fn to_read(mut self) -> Answer {
+        self.page = true;
         self
     }
 
@@ -100,11 +108,12 @@ impl From<Verdict> for Failure {
 /// How to speak to whoever called.
 pub struct Ui {
     json: bool,
+    pager: bool,
 }
 
 impl Ui {
-    pub(super) fn new(json: bool) -> Ui {
-        Ui { json }
+    pub(super) fn new(json: bool, pager: bool) -> Ui {
+        Ui { json, pager }
     }
 
     /// Whether progress bars and colour have somebody to look at them.
@@ -131,15 +140,26 @@ impl Ui {
         }
     }
 
+    fn print_page(&self, text: &str) -> std::io::Result<()> {
+        let window = surroundings::window();
+        let text = pager::fitted(text, window);
+        match window.filter(|_| self.pager) {
+            Some(window) if pager::show(&text, window) => Ok(()),
+            _ => print(&text),
+        }
+    }
+
     pub(super) fn finish(&self, verb: &str, result: Result<Answer, Failure>) -> ExitCode {
-        let (text, facts, verdict, exit) = match result {
-            Ok(answer) => (answer.text, answer.facts, answer.verdict, answer.exit),
-            Err(failure) => (String::new(), failure.facts, failure.verdict, None),
-        };
+        let Answer { text, facts, verdict, exit, page } = result.unwrap_or_else(|failure| Answer {
+            facts: failure.facts,
+            verdict: failure.verdict,
+            ..Answer::default()
+        });
         let exit = exit.unwrap_or(verdict.exit_code());
         let printed = match self.json {
             true => print(&envelope(verb, facts, &verdict, exit)),
             false if text.is_empty() => Ok(()),
+            false if page => self.print_page(&text),
             false => print(&text),
         };
         if !self.json {
@@ -158,6 +178,24 @@ impl Ui {
             _ => ExitCode::from(exit),
         }
     }
+}
+
+/// Whether colours are wanted, as `--color` says. Asked of the arguments before they are parsed, so that it holds for what
+/// is wrong with them as well; `auto` is NO_COLOR, CLICOLOR, CLICOLOR_FORCE and whether it is a terminal.
+pub(super) fn colour(arguments: &[String]) -> clap::ColorChoice {
+    let spelt = arguments.iter().filter_map(|argument| argument.strip_prefix("--color="));
+    let apart = arguments.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1].as_str());
+    spelt.chain(apart).find_map(|when| when.parse().ok()).unwrap_or(clap::ColorChoice::Auto)
+}
+
+/// Makes every stream of this process coloured so.
+pub(super) fn set_colour(when: clap::ColorChoice) {
+    let choice = match when {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
 }
 
 /// A result, on stdout, to the last byte.

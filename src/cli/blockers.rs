@@ -3,12 +3,12 @@
 //! Owns: showing the last map of the ledger with what the entries since have done to it. Must not: take a leg for proven
 //! because a packet says so; whether a rehearsal still counts, the state says.
 
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, Ui, escaped};
 use super::place::Place;
 use super::replay;
+use super::table::Table;
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::{
@@ -54,7 +54,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         text.push_str(&table);
         answer = answer.with("history", moves);
     }
-    Ok(answer.saying(text.trim_end().to_owned()))
+    Ok(answer.saying(text.trim_end().to_owned()).to_read())
 }
 
 /// The map in a rehearsal's packet.
@@ -97,8 +97,7 @@ fn shown(blocker: &Blocker, proof: Option<&(Digest, RehearsalRecord)>, text: &mu
 
 /// Every rehearsal, oldest first, and whether it counts as evidence now.
 fn history(state: &State, rehearsals: &[(Digest, RehearsalRecord)], needed: u64) -> (String, Vec<Value>) {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["#", "REHEARSAL", "RESULT", "REPEATED", "COUNTS"]);
+    let mut table = Table::headed(["#", "REHEARSAL", "RESULT", "REPEATED", "COUNTS"]);
     let mut moves = Vec::new();
     for (leaf, record) in rehearsals {
         let repeated = state.independent_reruns(record);
@@ -121,5 +120,5 @@ fn history(state: &State, rehearsals: &[(Digest, RehearsalRecord)], needed: u64)
             "independent_reruns": repeated, "void": record.void, "counts": state.is_evidence(record),
         }));
     }
-    (table.trim_fmt(), moves)
+    (table.fitted(), moves)
 }

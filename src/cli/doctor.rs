@@ -5,11 +5,11 @@ mod selftest;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
+use super::table::Table;
 use super::{hooks, keyring, replay, surroundings};
 use crate::keys::SecretKey;
 use crate::ledger::{HookKind, HookState};
@@ -84,14 +84,13 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         ui.say("sending bad input through the gate, the judge and the hook …");
         findings.extend(selftest::run(&args.place));
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = Table::default();
     for f in &findings {
         table.add_row([f.state, f.what, &f.found, &f.mend]);
     }
     let missing = findings.iter().filter_map(|f| Some(Reason::new(f.code?, f.what).found(&f.found)));
     let verdict: Verdict = missing.collect();
-    Ok(Answer::done(table.trim_fmt()).with("findings", &findings).judged(verdict))
+    Ok(Answer::done(table.fitted()).with("findings", &findings).judged(verdict))
 }
 
 fn version(program: &'static str, arguments: &[&str], least: (u32, u32), mend: &str) -> Finding {

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui};
 use super::decision::{self, Decided, DecisionArgs};
 use super::place::Place;
+use super::table::Table;
 use super::{correct, key_change, record, replay};
 use crate::digest::Digest;
 use crate::keys::Fingerprint;
@@ -113,8 +113,7 @@ fn operator(state: &State, text: &str) -> Result<Fingerprint, Failure> {
 fn list(place: &Place) -> Result<Answer, Failure> {
     let (state, _) = replay::trusted(place)?;
     let grants = state.grants().map_err(Reason::from)?;
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["ENTRY", "GRANT", "OPERATOR", "SCOPE", "USED BY"]);
+    let mut table = Table::headed(["ENTRY", "GRANT", "OPERATOR", "SCOPE", "USED BY"]);
     let mut facts = Vec::new();
     for (leaf, record) in grants {
         let grant = &record.grant;
@@ -139,6 +138,6 @@ fn list(place: &Place) -> Result<Answer, Failure> {
             "void": record.void,
         }));
     }
-    let text = if facts.is_empty() { "no grants".to_owned() } else { table.trim_fmt() };
-    Ok(Answer::done(text).with("grants", facts))
+    let text = if facts.is_empty() { "no grants".to_owned() } else { table.fitted() };
+    Ok(Answer::done(text).with("grants", facts).to_read())
 }

@@ -1,12 +1,12 @@
 //! `hooks install | uninstall | status`: the hooks of a clone or a server.
 
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
 use super::surroundings;
+use super::table::Table;
 use crate::ledger::{HookKind, HookState, HookStatus, Repository};
 use crate::verdict::{Code, Reason, Verdict};
 
@@ -106,8 +106,7 @@ fn answer(repo: &Repository, side: &Side, found: Vec<HookStatus>) -> Result<Answ
 }
 
 fn told(found: &[HookStatus], soft: &[(&str, String)]) -> Answer {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = Table::default();
     for hook in found {
         let chained = if hook.chained { "then the earlier hook" } else { "" };
         table.add_row([hook.kind.name(), word(hook.state), &hook.path.display().to_string(), chained]);
@@ -116,7 +115,7 @@ fn told(found: &[HookStatus], soft: &[(&str, String)]) -> Answer {
         .iter()
         .map(|h| json!({"hook": h.kind.name(), "state": word(h.state), "path": h.path, "chained": h.chained}))
         .collect();
-    Answer::done(table.trim_fmt()).with("hooks", facts).with("soft_settings", soft)
+    Answer::done(table.fitted()).with("hooks", facts).with("soft_settings", soft)
 }
 
 /// The state in a word.

@@ -5,14 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::answer::{Answer, Failure, Ui};
+use super::answer::{Answer, Failure, Ui, escaped};
 use super::key_change::{self, AddArgs, RetireArgs, RevokeArgs};
 use super::keyring::{self, key_failure};
 use super::surroundings;
+use super::table::Table;
 use crate::keys::{self, Protection, PublicKey, SecretKey};
 use crate::ledger::agent;
 use crate::verdict::Code;
@@ -234,8 +234,7 @@ fn list(dir: &Path, ui: &Ui) -> Result<Answer, Failure> {
             Err(error) => ui.say(format!("note: ssh-agent does not answer: {error}")),
         }
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["NAME", "FINGERPRINT", "PLACE", "PROTECTED"]);
+    let mut table = Table::headed(["NAME", "FINGERPRINT", "PLACE", "PROTECTED"]);
     for key in &listed {
         let protected = match (key.sample, key.protected) {
             (true, _) => "SAMPLE: public",
@@ -243,11 +242,14 @@ fn list(dir: &Path, ui: &Ui) -> Result<Answer, Failure> {
             (_, Some(false)) => "no",
             (_, None) => "by the agent",
         };
-        table.add_row([&super::answer::escaped(&key.name), &key.fingerprint, &key.place, protected]);
+        table.add_row([&key.name, &key.fingerprint, &key.place, protected]);
     }
     let text = match listed.is_empty() {
-        true => format!("no keys in {}; make one with `fix7-ledger key new NAME`", dir.display()),
-        false => table.trim_fmt(),
+        true => format!(
+            "no keys in {}; make one with `fix7-ledger key new NAME`",
+            escaped(&dir.to_string_lossy())
+        ),
+        false => table.fitted(),
     };
     Ok(Answer::done(text).with("keys", listed))
 }

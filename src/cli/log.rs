@@ -2,18 +2,19 @@
 //!
 //! Reads from the head backwards and stops when it has enough: the last few cost the same however long the ledger is.
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Failure, Ui, escaped};
+use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::{replay, surroundings};
+use super::table::{Cell, Table, Tone, paint};
+use super::{replay, screen};
 use crate::entry::Entry;
 use crate::evidence::BlockerMap;
 use crate::evidence::blockers::BlockerState;
 use crate::ledger::limits::MAX_COMMIT_BYTES;
 use crate::ledger::{Kind, Oid, Reader, parse_oid};
 use crate::packet::{BLOCKERS, PLAN_FOLDER};
+use crate::policy::HOLD;
 use crate::statement::{PACKET_DIR, STATEMENT_FILE};
 use crate::time::Timestamp;
 use crate::verdict::{Code, Reason};
@@ -65,11 +66,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let (state, tip) = replay::trusted(&args.place)?;
     let (repo, _, _) = args.place.existing()?;
     let reader = repo.reader();
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["#", "TIME", "KIND", "NAME", "BY", "LEAF"]);
-    if let Some(columns) = surroundings::columns() {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);
-    }
+    let mut table = Table::headed(["#", "TIME", "KIND", "NAME", "BY", "LEAF"]);
     let mut facts: Vec<Value> = Vec::new();
     let mut next = Some(tip);
     while let Some(oid) = next.filter(|_| facts.len() < args.limit) {
@@ -86,12 +83,15 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         let (author, label) = (entry.author().as_str(), entry.label().as_str());
         let suspect = state.suspects().contains_key(&leaf.seq);
         table.add_row([
-            leaf.seq.to_string(),
-            leaf.time.to_string(),
-            format!("{}{}", leaf.kind.name(), if suspect { " SUSPECT" } else { "" }),
-            escaped(label),
-            escaped(author),
-            entry.leaf_hash().short(),
+            Cell::from(leaf.seq.to_string()),
+            Cell::from(screen::when(leaf.time)),
+            match suspect {
+                true => Cell::toned(format!("{} SUSPECT", leaf.kind.name()), Tone::Bad),
+                false => Cell::from(leaf.kind.name()),
+            },
+            Cell::from(label),
+            Cell::from(author),
+            Cell::toned(entry.leaf_hash().short(), Tone::Quiet),
         ]);
         facts.push(json!({
             "seq": leaf.seq, "time": leaf.time, "kind": leaf.kind.name(), "name": label, "by": author,
@@ -102,16 +102,19 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let ledger = state
         .ledger()
         .ok_or_else(|| Failure::because(Code::LedgerAbsent, &args.place.ledger, "it is empty"))?;
-    let text = match args.jsonl && !ui.json() {
+    let lines = args.jsonl && !ui.json();
+    let text = match lines {
         true => facts.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"),
         false => {
-            format!("ledger `{}` {} [HOLD_PRODUCTION]\n{}", ledger.name, ledger.id.short(), table.trim_fmt())
+            let hold = paint(HOLD, Tone::Bad);
+            format!("ledger `{}` {} [{hold}]\n{}", ledger.name, ledger.id.short(), table.fitted())
         }
     };
-    Ok(Answer::done(text).with("ledger", ledger.id).with("entries", facts).with("hold", "HOLD_PRODUCTION"))
+    let answer = Answer::done(text).with("ledger", ledger.id).with("entries", facts).with("hold", HOLD);
+    Ok(if lines { answer } else { answer.to_read() })
 }
 
-fn read(reader: &Reader, oid: &Oid) -> Result<Entry, Failure> {
+pub(super) fn read(reader: &Reader, oid: &Oid) -> Result<Entry, Failure> {
     let mut commit = Vec::new();
     reader.read(oid, Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
     Entry::parse(&commit).map_err(|e| Failure::from(Reason::new(e.code(), oid).found(e)))

@@ -32,6 +32,7 @@ mod grant;
 mod leaves;
 mod log;
 mod show;
+mod shown;
 mod site;
 mod status;
 mod replay;
@@ -40,12 +41,16 @@ mod publish;
 mod gate;
 mod hook;
 mod hooks;
+mod next_step;
 mod outbox;
+mod pager;
 mod prove;
 mod push;
 mod record;
+mod screen;
 mod doctor;
 mod dump;
+mod table;
 mod tiles;
 mod trust;
 mod verify;
@@ -64,7 +69,7 @@ mod writing;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use answer::{Answer, Failure, Ui};
 
@@ -78,6 +83,12 @@ struct Cli {
     /// Print one JSON document with a stable schema instead of text; the exit code is the same.
     #[arg(long, global = true)]
     json: bool,
+    /// Colour the text. `auto`: on a terminal, as NO_COLOR, CLICOLOR and CLICOLOR_FORCE say.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    color: clap::ColorChoice,
+    /// Print long pages at once instead of in $FIX7_PAGER, $PAGER or less.
+    #[arg(long, global = true)]
+    no_pager: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -250,16 +261,19 @@ impl Verb {
 /// Runs the command line and gives the documented exit code.
 pub fn main() -> ExitCode {
     let arguments = surroundings::arguments();
+    let colour = answer::colour(&arguments);
+    answer::set_colour(colour);
     let asked = admission::judge(&arguments, surroundings::variables());
     if !asked.accepted() {
         let json = arguments.iter().any(|argument| argument == "--json");
-        return Ui::new(json).finish("admission", Err(asked.into()));
+        return Ui::new(json, false).finish("admission", Err(asked.into()));
     }
-    let cli = match Cli::try_parse() {
+    let parsed = command().color(colour).try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(usage) => return answer::usage(&usage, std::env::args_os().any(|a| a == "--json")),
     };
-    let ui = Ui::new(cli.json);
+    let ui = Ui::new(cli.json, !cli.no_pager);
     let verb = cli.verb.name();
     ui.finish(verb, cli.verb.run(&ui))
 }

@@ -4,12 +4,12 @@
 //! outbox only when it stands on the ledger.
 
 use clap::Subcommand;
-use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui};
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
+use super::table::Table;
 use super::{push, replay, writing};
 
 /// Arguments of `outbox`.
@@ -61,8 +61,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
 
 fn list(place: &Place) -> Result<Answer, Failure> {
     let (repo, _) = place.open()?;
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = Table::default();
     let mut facts = Vec::new();
     for kept in repo.kept()? {
         let statement = push::statement_of(&kept)?;
@@ -72,7 +71,7 @@ fn list(place: &Place) -> Result<Answer, Failure> {
     }
     let text = match facts.is_empty() {
         true => "the outbox is empty".to_owned(),
-        false => format!("{}\n`fix7-ledger outbox push --key KEY` places and sends them", table.trim_fmt()),
+        false => format!("{}\n`fix7-ledger outbox push --key KEY` places and sends them", table.fitted()),
     };
     Ok(Answer::done(text).with("kept", facts))
 }

@@ -6,11 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::answer::{Answer, Failure, Ui};
 use super::policy_choice::PolicyChoice;
+use super::table::Table;
 use super::{packet_directory, surroundings};
 use crate::canon;
 use crate::digest::{Digest, Hasher};
@@ -63,8 +63,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     verdict.require(before == after, || {
         Reason::new(Code::ProbesIncomplete, args.packet.display()).values(before, after)
     });
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["PROBE", "EXPECTED", "IN MEMORY", "THROUGH THE PROGRAM"]);
+    let mut table = Table::headed(["PROBE", "EXPECTED", "IN MEMORY", "THROUGH THE PROGRAM"]);
     let word = |held: bool| if held { "refused" } else { "NOT AS EXPECTED" };
     for probe in run.canonical.iter().chain(&run.extended) {
         let through = called.iter().find(|one| one.id == probe.id).map_or("-", |one| word(one.held));
@@ -74,7 +73,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let control = run.control.actual == Allowance::Allow;
     let text = format!(
         "{}\ncontrol {}; {}/{} canonical, {}/{} extended refused; {}/{} through the program",
-        table.trim_fmt(),
+        table.fitted(),
         if control { "allowed" } else { "REFUSED" },
         count(&run.canonical),
         run.canonical.len(),

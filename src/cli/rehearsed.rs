@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use super::answer::escaped;
+use super::table::{Cell, Table, Tone};
 use crate::evidence::entry::Entry;
 use crate::evidence::{Leg, Outcome};
 use crate::rehearse::run::Rehearsal;
@@ -23,13 +23,7 @@ pub(super) fn summary(rehearsal: &Rehearsal) -> String {
         lock.clone_id,
         u8::from(lock.isolation.level)
     );
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["LEG", "OUTCOME", "ROWS", "BYTES"]);
-    for entry in &rehearsal.facts.rollback.entries {
-        let [rows, bytes] = sameness(entry);
-        table.add_row([entry.leg.name(), &word(entry.outcome), rows, bytes]);
-    }
-    text.push_str(&table.trim_fmt());
+    text.push_str(&legs_table(&rehearsal.facts.rollback.entries));
     for entry in &rehearsal.facts.rollback.entries {
         text.push_str(&what_differs(entry));
     }
@@ -43,6 +37,22 @@ pub(super) fn summary(rehearsal: &Rehearsal) -> String {
         .collect();
     text.push_str(&format!("\ntime  {}", spent.join(", ")));
     text
+}
+
+/// Each leg: how it ended, and whether rows and bytes came back.
+pub(super) fn legs_table(entries: &[Entry]) -> String {
+    let mut table = Table::headed(["LEG", "OUTCOME", "ROWS", "BYTES"]);
+    for entry in entries {
+        let tone = match entry.outcome {
+            Outcome::Held | Outcome::Exact => Tone::Good,
+            Outcome::NoDown | Outcome::NotApplicable | Outcome::CouldNotEstablish => Tone::Open,
+            _ => Tone::Bad,
+        };
+        let [rows, bytes] = sameness(entry);
+        let outcome = Cell::toned(word(entry.outcome), tone);
+        table.add_row([Cell::from(entry.leg.name()), outcome, Cell::from(rows), Cell::from(bytes)]);
+    }
+    table.fitted()
 }
 
 /// How the state at the end compares with the one before, rows and bytes.

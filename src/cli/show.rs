@@ -8,6 +8,7 @@ use super::answer::{Answer, Failure, Ui, escaped};
 use super::packet_directory;
 use super::place::Place;
 use super::replay;
+use super::shown::{self, Since};
 use crate::digest::Digest;
 use crate::entry::{Entry, StoredEntry, check};
 use crate::ledger::{Oid, Reader};
@@ -48,37 +49,19 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         return Ok(Answer::done(escaped(&text))
             .with("file", path)
             .with("content", text)
-            .with("sha256", Digest::of(bytes)));
+            .with("sha256", Digest::of(bytes))
+            .to_read());
     }
     if let Some(directory) = &args.extract {
         return extract(&stored, directory);
     }
     let leaf = checked.entry().leaf();
-    let mut text = format!("entry #{} {}\ncommit {}\n", leaf.seq, checked.leaf_hash(), stored.oid);
     let suspect = state.suspects().get(&leaf.seq);
-    if let Some(suspect) = suspect {
-        text.push_str(&format!("SUSPECT: entry {} revoked its key {}\n", suspect.revoked_by, suspect.key));
-    }
     let repeated = state.rehearsal(&checked.leaf_hash()).map_err(Reason::from)?;
-    if let Some(record) = &repeated {
-        let void = record.void.map_or(String::new(), |seq| format!(", VOID by entry {seq}"));
-        let others = record.independent_reruns();
-        text.push_str(&format!(
-            "{}, the same packet reached by {others} other keys{void}\n",
-            record.result.name()
-        ));
-    }
-    text.push_str(&format!("signed by {} {}\n\n{}", checked.entry().author(), leaf.key, leaf.to_text()));
-    text.push_str("\nfiles\n");
-    for (path, bytes) in &stored.files {
-        text.push_str(&format!("  {}  {:>8}  {}\n", Digest::of(bytes).short(), bytes.len(), escaped(path)));
-    }
     let statement =
         stored.files.get(STATEMENT_FILE).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    if let Some(predicate) = statement.as_ref().map(|s| &s["predicate"]) {
-        let pretty = serde_json::to_string_pretty(predicate).unwrap_or_default();
-        text.push_str(&format!("\nclaims\n{}", escaped(&pretty)));
-    }
+    let since = Since { suspect, rehearsal: repeated.as_ref() };
+    let text = shown::page(&stored, &checked, &since, statement.as_ref());
     Ok(Answer::done(text)
         .with("seq", leaf.seq)
         .with("leaf", checked.leaf_hash())
@@ -95,7 +78,8 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
                 .iter()
                 .map(|(p, b)| (p.clone(), Digest::of(b)))
                 .collect::<std::collections::BTreeMap<_, _>>(),
-        ))
+        )
+        .to_read())
 }
 
 /// The entry with this number, leaf or name; the newest one for `None`.

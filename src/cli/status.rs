@@ -1,11 +1,28 @@
 //! `status`: what the ledger amounts to. Production is on HOLD, whatever else is found.
+//!
+//! ```text
+//! HOLD_PRODUCTION  whatever stands below: a rehearsal authorizes nothing
+//! ledger      `orders` d925d5b1…
+//! head        #3 rerun `orders-3` by eva, 2 h ago
+//! rehearsal   #2 `orders-2` by anna, ROLLBACK_EXACT, the same packet reached by 1 other key
+//! blockers    7 open
+//! findings    none
+//! next        anna has a grant: fix7-ledger rehearse, then record
+//! ```
 
 use serde_json::json;
 
-use super::answer::{Answer, Failure, Ui};
+use super::answer::{Answer, Failure, Ui, escaped};
+use super::next_step;
 use super::place::Place;
-use super::replay;
+use super::screen::when;
+use super::shown::came_to;
+use super::table::{Cell, Table, Tone, paint};
+use super::{log, replay};
+use crate::ledger::Oid;
 use crate::policy::HOLD;
+use crate::state::{RehearsalRecord, State};
+use crate::verdict::Reason;
 
 /// Arguments of `status`.
 #[derive(clap::Args)]
@@ -15,65 +32,119 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
+    let hold = json!({"state": HOLD, "default": true});
     // No data, broken data and good data mean the same for production.
     let (state, tip) = match replay::trusted(&args.place) {
         Ok(found) => found,
         Err(failure) => {
-            let text = format!("production   {HOLD} (the default: no ledger says otherwise, none could)");
-            return Ok(Answer::done(text)
-                .with("hold", json!({"state": HOLD, "default": true}))
-                .judged(failure.verdict().clone()));
+            let text =
+                format!("{}  the default: no ledger says otherwise, none could", paint(HOLD, Tone::Bad));
+            return Ok(Answer::done(text).with("hold", hold).judged(failure.verdict().clone()));
         }
     };
     let id = replay::ledger_id(&state)?;
-    let name = state.ledger().map(|l| l.name.to_string()).unwrap_or_default();
-    let demo = state.ledger().is_some_and(|l| l.demo);
-    let mut text = format!("production   {HOLD}\nledger       `{name}` {id}\n");
-    if demo {
-        text.push_str("             a DEMONSTRATION: public sample keys are accepted\n");
-    }
-    text.push_str(&format!("entries      {}, head {} {}\n", state.next_seq(), state.last_leaf(), tip));
-    let mut keys: Vec<_> = state.keys().collect();
-    keys.sort_by(|a, b| a.1.name.cmp(&b.1.name));
-    for (n, (fingerprint, key)) in keys.iter().enumerate() {
-        let roles: Vec<&str> = key.roles.iter().map(|r| r.name()).collect();
-        let head = if n == 0 { "keys" } else { "" };
-        text.push_str(&format!(
-            "{head:<12} {:<12} {:<18} {fingerprint}\n",
-            key.name.as_str(),
-            roles.join("+")
-        ));
-    }
+    let rehearsals = state.rehearsals().map_err(Reason::from)?;
+    let last = rehearsals.last().map(|(_, record)| record);
+    let next = next_step::of(&state, last)?;
+    let text = page(&args.place, &state, &tip, last, &next)?;
     let counts = state.counts();
-    let open = counts.grants - counts.spent_grants - counts.void_grants;
-    text.push_str(&format!("grants       {open} open, {} used\n", counts.spent_grants));
-    let reruns = counts.independent_reruns;
-    text.push_str(&format!("rehearsals   {}, repeated by others {reruns} times\n", counts.rehearsals));
-    let blockers: Vec<&str> = state.open_blockers().iter().map(String::as_str).collect();
-    text.push_str(&format!(
-        "blockers     {} open{}{}",
-        blockers.len(),
-        if blockers.is_empty() { "" } else { ": " },
-        blockers.join(", ")
-    ));
-    let findings = state.findings();
     let begins: Vec<u64> = state.open_begins().values().map(|open| open.seq).collect();
     let suspects: Vec<u64> = state.suspects().keys().copied().collect();
+    let ledger = state.ledger();
     Ok(Answer::done(text)
-        .with("hold", json!({"state": HOLD, "default": true}))
+        .to_read()
+        .with("hold", hold)
         .with("ledger", id)
-        .with("name", name)
-        .with("demo", demo)
+        .with("name", ledger.map(|l| l.name.to_string()))
+        .with("demo", ledger.is_some_and(|l| l.demo))
         .with("entries", state.next_seq())
         .with("leaf", state.last_leaf())
         .with("root", state.root())
         .with("commit", tip.to_string())
+        .with("time", state.last_time())
         .with("policy", state.policy().map(|p| p.digest()))
-        .with("open_grants", open)
+        .with("open_grants", counts.grants - counts.spent_grants - counts.void_grants)
         .with("rehearsals", counts.rehearsals)
-        .with("independent_reruns", reruns)
-        .with("open_blockers", blockers)
+        .with("last_rehearsal", last.map(|record| json!({"seq": record.seq, "run_id": record.run_id, "result": record.result, "void": record.void, "independent_reruns": record.independent_reruns()})))
+        .with("independent_reruns", counts.independent_reruns)
+        .with("open_blockers", state.open_blockers())
         .with("open_begins", begins)
         .with("suspect_entries", suspects)
-        .judged(findings))
+        .with("next", next)
+        .judged(state.findings()))
+}
+
+fn page(
+    place: &Place,
+    state: &State,
+    tip: &Oid,
+    last: Option<&RehearsalRecord>,
+    next: &[String],
+) -> Result<String, Failure> {
+    let mut lines =
+        vec![format!("{}  whatever stands below: a rehearsal authorizes nothing", paint(HOLD, Tone::Bad))];
+    let mut line = |name: &str, text: &str| lines.push(format!("{name:<11} {text}"));
+    if let Some(ledger) = state.ledger() {
+        line("ledger", &format!("`{}` {}", ledger.name, ledger.id));
+        if ledger.demo {
+            line("", &paint("a DEMONSTRATION: public sample keys are accepted", Tone::Open));
+        }
+    }
+    let (repo, _, _) = place.existing()?;
+    let head = log::read(&repo.reader(), tip)?;
+    let (leaf, author) = (head.leaf(), head.author());
+    line(
+        "head",
+        &format!("#{} {} `{}` by {author}, {}", leaf.seq, leaf.kind.name(), head.label(), when(leaf.time)),
+    );
+    line("", &paint(&state.last_leaf().to_string(), Tone::Quiet));
+    let who = |record: &RehearsalRecord| {
+        state.key(&record.operator).map_or_else(|| record.operator.to_string(), |key| key.name.to_string())
+    };
+    match last {
+        Some(record) => line(
+            "rehearsal",
+            &format!("#{} `{}` by {}, {}", record.seq, record.run_id, who(record), came_to(record)),
+        ),
+        None => line("rehearsal", "none yet"),
+    }
+    let blockers: Vec<&str> = state.open_blockers().iter().map(String::as_str).collect();
+    match blockers.len() {
+        0 => line("blockers", "none is listed yet"),
+        open => {
+            let open = paint(&format!("{open} open"), Tone::Open);
+            line("blockers", &format!("{open}: {}", escaped(&blockers.join(", "))));
+        }
+    }
+    let findings = state.findings();
+    match findings.reasons().len() {
+        0 => line("findings", &paint("none", Tone::Good)),
+        more => line("findings", &paint(&format!("{more}, explained below"), Tone::Bad)),
+    }
+    let counts = state.counts();
+    let open = counts.grants - counts.spent_grants - counts.void_grants;
+    line("grants", &format!("{open} open, {} used, {} revoked", counts.spent_grants, counts.void_grants));
+    next.iter().enumerate().for_each(|(n, step)| line(if n == 0 { "next" } else { "" }, step));
+    Ok(format!("{}\n\n{}", lines.join("\n"), keys(state)))
+}
+
+/// Every key, those that ended last.
+fn keys(state: &State) -> String {
+    let mut keys: Vec<_> = state.keys().collect();
+    keys.sort_by_key(|(_, key)| (key.last_valid_seq.is_some(), key.name.clone()));
+    let mut table = Table::headed(["KEY", "ROLES", "COUNTS", "FINGERPRINT"]);
+    for (fingerprint, key) in keys {
+        let roles: Vec<&str> = key.roles.iter().map(|role| role.name()).collect();
+        let counts = match key.last_valid_seq {
+            None => Cell::toned(format!("from #{}", key.from_seq), Tone::Plain),
+            Some(last) => Cell::toned(format!("ended at #{last}"), Tone::Open),
+        };
+        table.add_row([
+            Cell::from(key.name.as_str()),
+            Cell::from(roles.join("+")),
+            counts,
+            Cell::toned(fingerprint.to_string(), Tone::Quiet),
+        ]);
+    }
+    table.fitted()
 }

@@ -199,13 +199,39 @@ pub(super) fn object_store() -> Result<ObjectStore, Failure> {
     })
 }
 
-/// The width of the terminal that the answer goes to; `None` where it goes elsewhere.
-pub(super) fn columns() -> Option<u16> {
+/// The terminal that the answer goes to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// Letters in a line.
+    pub(super) columns: usize,
+    /// Lines.
+    pub(super) rows: usize,
+}
+
+/// The terminal that the answer goes to; `None` where it goes elsewhere.
+pub(super) fn window() -> Option<Window> {
     #[cfg(unix)]
     {
         let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        (size.ws_col > 0).then_some(size.ws_col)
+        let (columns, rows) = (size.ws_col.into(), size.ws_row.into());
+        (columns > 0 && rows > 0).then_some(Window { columns, rows })
     }
     #[cfg(not(unix))]
     None
+}
+
+/// The reader's pager as a program and its arguments: `FIX7_PAGER`, `PAGER`, or less. `None` where none is wanted.
+pub(super) fn pager() -> Option<(String, Vec<String>)> {
+    let named = ["FIX7_PAGER", "PAGER"].iter().find_map(|name| std::env::var(name).ok());
+    // Leaves a text on the screen that fits, takes colours, and ends with Ctrl-C like everything else.
+    let line = named.unwrap_or_else(|| "less -FRXK".to_owned());
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let program = words.next().filter(|program| program != "cat")?;
+    Some((program, words.collect()))
+}
+
+/// What a pager is told in its environment, where the reader has not said otherwise.
+pub(super) fn pager_defaults() -> Vec<(&'static str, &'static str)> {
+    let unset = |(name, _): &(&str, &str)| std::env::var_os(name).is_none();
+    [("LESS", "FRXK"), ("LV", "-c")].into_iter().filter(unset).collect()
 }

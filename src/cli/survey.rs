@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use comfy_table::{Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::answer::{Answer, Failure, Ui, escaped};
 use super::rehearse::Engine;
 use super::surroundings;
+use super::table::Table;
 use crate::evidence::Outcome;
 use crate::evidence::isolation::Level;
 use crate::rehearse::isolation::Wanted;
@@ -177,9 +177,7 @@ fn strictly(rows: &[Row]) -> Verdict {
 }
 
 fn table(rows: &[Row], times: &[Duration]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["#", "MIGRATION", "VERDICT", "AGAIN", "MS", "WHAT"]);
+    let mut table = Table::headed(["#", "MIGRATION", "VERDICT", "AGAIN", "MS", "WHAT"]);
     for (row, took) in rows.iter().zip(times) {
         let again = match &row.redo {
             None => String::new(),
@@ -189,9 +187,9 @@ fn table(rows: &[Row], times: &[Duration]) -> String {
             Some(Redo::Fails(_)) => "fails".to_owned(),
         };
         let (n, ms) = (row.n.to_string(), format!("{:.1}", took.as_secs_f64() * 1000.0));
-        table.add_row([n, escaped(&row.id), name(row.verdict), again, ms, escaped(&what(row))]);
+        table.add_row([n, row.id.clone(), name(row.verdict), again, ms, what(row)]);
     }
-    table.trim_fmt()
+    table.fitted()
 }
 
 /// What there is to know about a row besides its verdict.

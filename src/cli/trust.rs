@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::answer::{Answer, Failure};
+use super::screen::shown_age;
 use super::surroundings;
 use crate::time::Timestamp;
 use crate::tlog::checkpoint::{self, Checkpoint};
@@ -23,7 +24,7 @@ pub(super) struct Trust {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// The oldest quorum that is good enough, such as 90m, 36h or 7d.
-    #[arg(long, value_name = "AGE", requires = "policy", value_parser = age)]
+    #[arg(long, value_name = "AGE", requires = "policy", value_parser = length)]
     max_age: Option<i64>,
 }
 
@@ -172,7 +173,7 @@ pub(super) fn failure(object: &str, error: &TlogError) -> Failure {
     Failure::because(error.code(), object, error)
 }
 
-fn age(text: &str) -> Result<i64, String> {
+fn length(text: &str) -> Result<i64, String> {
     let refused = || "a number and s, m, h or d, such as 36h".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(refused)?;
     let unit = match unit {
@@ -184,13 +185,4 @@ fn age(text: &str) -> Result<i64, String> {
     };
     let number: i64 = number.parse::<u32>().map_err(|_| refused())?.into();
     Ok(number * unit)
-}
-
-fn shown_age(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
 }

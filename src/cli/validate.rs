@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui};
 use super::packet_directory;
 use super::policy_choice::PolicyChoice;
+use super::table::Table;
 use crate::evidence::Facts;
 use crate::judge::validator::{self, Judgement};
 use crate::judge::{self, Judge};
@@ -98,13 +98,12 @@ fn selftest() -> Answer {
 }
 
 fn table(judgement: &Judgement) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["LEG", "KIND", "JUDGEMENT"]);
+    let mut table = Table::headed(["LEG", "KIND", "JUDGEMENT"]);
     for entry in &judgement.entries {
         let kind = serde_json::to_value(entry.kind).ok().and_then(|v| v.as_str().map(str::to_owned));
         table.add_row([entry.leg.name(), &kind.unwrap_or_default(), word(&entry.verdict)]);
     }
-    table.trim_fmt()
+    table.fitted()
 }
 
 fn entries(judgement: &Judgement) -> Vec<serde_json::Value> {

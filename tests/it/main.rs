@@ -19,6 +19,7 @@ mod hooks;
 mod hooks_live;
 mod ledger;
 mod log;
+mod terminal;
 mod publish;
 mod ledger_hostile;
 mod packet;
