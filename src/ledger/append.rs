@@ -146,22 +146,40 @@ impl Repository {
     }
 }
 
-/// Renders tree and commit, and packs them. The commit must name the tree and the parent it was given.
+/// Renders tree and commit, and packs them.
 fn prepare(draft: &Draft<'_>, render: &mut Render<'_>) -> Result<(Oid, Pack)> {
-    let total: u64 = draft.files.values().map(|c| c.len() as u64).sum();
-    let largest = draft.files.values().map(|c| c.len() as u64).max().unwrap_or(0);
+    let mut builder = Builder::new();
+    let id = add_entry(draft.files, draft.expected, render, &mut |kind, id, content| {
+        builder.add(kind, id, content)
+    })?;
+    Ok((id, builder.finish()?))
+}
+
+/// Takes an object of an entry into a pack.
+type AddObject<'a> = dyn FnMut(Kind, Oid, &[u8]) -> Result<()> + 'a;
+
+/// Renders tree and commit, and hands over every object of the entry. The commit must name the tree and the parent
+/// that it was given.
+pub(super) fn add_entry(
+    files: &BTreeMap<String, Vec<u8>>,
+    parent: Option<Oid>,
+    render: &mut Render<'_>,
+    add: &mut AddObject<'_>,
+) -> Result<Oid> {
+    let total: u64 = files.values().map(|c| c.len() as u64).sum();
+    let largest = files.values().map(|c| c.len() as u64).max().unwrap_or(0);
     for (found, limit, what) in [(total, MAX_ENTRY_BYTES, "entry"), (largest, MAX_FILE_BYTES, "file")] {
         if found > limit {
             let most = format_args!("at most {limit} bytes");
             return Err(Error::expected(Code::LimitExceeded, what, most, found));
         }
     }
-    let rendered = tree::render(draft.files)?;
-    let parent = draft.expected.map(|tip| tip.to_string());
-    let commit = render(&rendered.root.to_string(), parent.as_deref()).map_err(Error::Render)?;
+    let rendered = tree::render(files)?;
+    let parent_text = parent.map(|tip| tip.to_string());
+    let commit = render(&rendered.root.to_string(), parent_text.as_deref()).map_err(Error::Render)?;
     let id = name_of(Kind::Commit, &commit)?;
     let found = links(&id, &commit)?;
-    let names_them = found.tree == rendered.root && found.parents.iter().eq(draft.expected.iter());
+    let names_them = found.tree == rendered.root && found.parents.iter().eq(parent.iter());
     if !names_them || commit.len() as u64 > MAX_COMMIT_BYTES {
         return Err(Error::found(
             Code::EntryMalformed,
@@ -169,13 +187,12 @@ fn prepare(draft: &Draft<'_>, render: &mut Render<'_>) -> Result<(Oid, Pack)> {
             "it does not name its tree and parent, or is too long",
         ));
     }
-    let mut builder = Builder::new();
-    builder.add(Kind::Commit, id, &commit)?;
+    add(Kind::Commit, id, &commit)?;
     for (tree, bytes) in &rendered.trees {
-        builder.add(Kind::Tree, *tree, bytes)?;
+        add(Kind::Tree, *tree, bytes)?;
     }
     for (blob, bytes) in &rendered.blobs {
-        builder.add(Kind::Blob, *blob, bytes)?;
+        add(Kind::Blob, *blob, bytes)?;
     }
-    Ok((id, builder.finish()?))
+    Ok(id)
 }

@@ -18,6 +18,7 @@
 
 pub mod agent;
 mod append;
+mod bulk;
 mod chain;
 mod checkpoints;
 mod child;
@@ -43,6 +44,7 @@ mod tree;
 mod witness;
 
 pub use append::{Draft, Render, Step};
+pub use bulk::Bulk;
 pub use child::{INHERITED, Surroundings};
 pub use error::{Error, Result};
 pub use heads::SeenHead;

@@ -54,3 +54,4 @@ mod ci_gate;
 mod servers;
 mod vectors;
 mod stock_signatures;
+mod synthesised;
