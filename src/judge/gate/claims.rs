@@ -10,9 +10,8 @@
 //! not a claim       a longer word, in one piece (password); the product's own words (HOLD_PRODUCTION)
 //! ```
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
-use super::squeeze::{self, Letters, fold, letter};
+use super::machine::{Machine, Seen};
+use super::readings::{self, Letters, fold, letter};
 use super::words::{
     backward, contains, ends_word, first_letters, forward, letter_bit, one_case, rot13, rot13_byte,
     starts_word, written_as_one,
@@ -70,9 +69,8 @@ struct Found {
 
 /// The compiled claims of a policy.
 pub(super) struct Finder {
-    automaton: Option<AhoCorasick>,
+    machine: Machine,
     atoms: Vec<Atom>,
-    longest: usize,
     verdicts: Vec<Vec<u8>>,
     verdict_words: Vec<Vec<u8>>,
     fillers: Vec<Vec<u8>>,
@@ -114,15 +112,6 @@ impl Finder {
                 }
             }
         }
-        let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
-        let automaton = (!patterns.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .prefilter(false) // letters begin an atom everywhere: it would only be asked in vain
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(&patterns)
-                .expect("the floor bounds the lists far below the automaton's limits")
-        });
         let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect();
         let own_words = claims.vocabulary.iter().flat_map(|word| {
             let bytes = word.as_bytes();
@@ -131,9 +120,8 @@ impl Finder {
             starts.map(|at| (bytes.to_vec(), at)).collect::<Vec<_>>()
         });
         Finder {
-            automaton,
+            machine: Machine::new(&patterns),
             atoms,
-            longest,
             verdicts: folds(&claims.verdicts),
             verdict_words: folds(&claims.verdict_words),
             fillers: folds(&claims.fillers),
@@ -168,55 +156,67 @@ impl Finder {
     /// Looks for atoms in every reading. `found`: where the hits go and turned atoms are followed; without it they
     /// are not.
     fn straight(&self, text: &[u8], reach: Reach, found: Option<&mut Found>) -> Vec<Hit> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
         let follow = found.is_some();
         let mut own = Found { hits: Vec::new(), turned_until: [0; 3] };
         let found = found.unwrap_or(&mut own);
-        let symbols = squeeze::has_symbol_letters(text);
+        let both = self.machine.read_both(text);
         for letters in [Letters::Alone, Letters::WithDigits, Letters::WithSymbols] {
-            if letters == Letters::WithSymbols && !symbols {
+            if letters == Letters::WithSymbols && !readings::has_symbol_letters(text) {
                 continue;
             }
             found.turned_until = [0; 3];
-            squeeze::blocks(text, letters, self.longest, |block| {
-                let squeezed: &[u8] = block.letters;
-                for m in automaton.find_overlapping_iter(squeezed) {
-                    if m.end() <= block.carried {
-                        continue; // told with the block before
-                    }
-                    let atom = self.atoms[m.pattern().as_usize()];
-                    let mut span = || (block.place(m.start()), block.place(m.end() - 1) + 1);
-                    let hit = match atom {
-                        Atom::Token(index) => self.token("tokens", index, text, span(), reach),
-                        Atom::Phrase(index) if reach >= Reach::Phrases => {
-                            self.token("phrases", index, text, span(), reach)
-                        }
-                        Atom::Subject(index) if reach == Reach::All => {
-                            let span = span();
-                            let told = letters != Letters::Alone && is_plain(&text[span.0..span.1]);
-                            if told { None } else { self.family(index, text, span) }
-                        }
-                        Atom::Turned(turn) if follow && found.turned_until[turn] < span().1 => {
-                            let span = span();
-                            // What stands near was just looked at.
-                            found.turned_until[turn] = span.1 + TURNED_BYTES / 2;
-                            self.turned(turn, text, span, reach)
-                        }
-                        Atom::Phrase(_) | Atom::Subject(_) | Atom::Turned(_) => None,
-                    };
-                    if let Some(hit) = hit {
-                        if !found.hits.iter().any(|h| h.at < hit.end && hit.at < h.end) {
-                            found.hits.push(hit);
-                        }
-                        if found.hits.len() >= MAX_HITS {
-                            return false;
-                        }
-                    }
+            let mut look = |seen| {
+                let hit = self.met(text, letters, seen, reach, follow.then_some(&mut found.turned_until));
+                if let Some(hit) = hit
+                    && !found.hits.iter().any(|h| h.at < hit.end && hit.at < h.end)
+                {
+                    found.hits.push(hit);
                 }
-                true
-            });
+                found.hits.len() < MAX_HITS
+            };
+            let mut noted = |seen: &[Seen]| {
+                let _enough = seen.iter().all(|seen| look(*seen));
+            };
+            match (&both, letters) {
+                (Some([alone, _]), Letters::Alone) => noted(alone),
+                (Some([_, with_digits]), Letters::WithDigits) => noted(with_digits),
+                _ => self.machine.read(text, letters, look),
+            }
         }
         own.hits
+    }
+
+    /// The claim that an atom is part of, if it is. `turned_until`: where turned atoms are followed.
+    fn met(
+        &self,
+        text: &[u8],
+        letters: Letters,
+        seen: Seen,
+        reach: Reach,
+        turned_until: Option<&mut [usize; 3]>,
+    ) -> Option<Hit> {
+        let span = || (self.machine.start(text, letters, seen), seen.end);
+        match self.atoms[seen.pattern] {
+            Atom::Token(index) => self.token("tokens", index, text, span(), reach),
+            Atom::Phrase(index) if reach >= Reach::Phrases => {
+                self.token("phrases", index, text, span(), reach)
+            }
+            Atom::Subject(index) if reach == Reach::All => {
+                let span = span();
+                let told = letters != Letters::Alone && is_plain(&text[span.0..span.1]);
+                if told { None } else { self.family(index, text, span) }
+            }
+            Atom::Turned(turn) => {
+                let until = &mut turned_until?[turn];
+                if *until >= seen.end {
+                    return None;
+                }
+                // What stands near was just looked at.
+                *until = seen.end + TURNED_BYTES / 2;
+                self.turned(turn, text, span(), reach)
+            }
+            Atom::Phrase(_) | Atom::Subject(_) => None,
+        }
     }
 
     fn token(

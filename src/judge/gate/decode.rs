@@ -207,13 +207,16 @@ pub(super) fn wide(bytes: &[u8]) -> Vec<String> {
     let mut texts = Vec::new();
     for offset in [0, 1] {
         let Some(bytes) = bytes.get(offset..) else { break };
+        let alike = are_like_utf16(bytes);
         for little in [true, false] {
-            if is_like_utf16(bytes, usize::from(little)) {
+            if alike[usize::from(little)] {
                 let units = bytes.chunks_exact(2).map(|unit| match little {
                     true => u16::from_le_bytes([unit[0], unit[1]]),
                     false => u16::from_be_bytes([unit[0], unit[1]]),
                 });
-                texts.push(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect());
+                let mut text = String::with_capacity(bytes.len() * 3 / 2);
+                text.extend(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')));
+                texts.push(text);
             }
         }
     }
@@ -230,14 +233,29 @@ pub(super) fn wide(bytes: &[u8]) -> Vec<String> {
     texts
 }
 
-/// Letters of one script share their high bytes, or do so in turn (surrogates, marks between letters): `high` says
-/// which byte of a pair that is.
-fn is_like_utf16(bytes: &[u8], high: usize) -> bool {
+/// Letters of one script share their high bytes, or do so in turn (surrogates, marks between letters): whether the
+/// first and whether the second byte of each pair is such a one.
+fn are_like_utf16(bytes: &[u8]) -> [bool; 2] {
     let bytes = &bytes[..bytes.len().min(MAX_SAMPLE)];
-    let highs = || bytes.iter().skip(high).step_by(2);
-    let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
     let enough = (bytes.len() / 2 / 6).max(MIN_ALIKE);
-    bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) > enough)
+    let mut like = [false; 2];
+    if bytes.len() < 2 * MIN_PLAIN {
+        return like;
+    }
+    for stride in 1..=4 {
+        let later = bytes[2 * stride..].chunks_exact(2);
+        // A last byte without its pair is a first one.
+        let last = later.remainder().first();
+        let last = last.is_some_and(|last| *last == bytes[bytes.len() - 1 - 2 * stride]);
+        let (mut first, mut second) = (usize::from(last), 0);
+        for (later, earlier) in later.zip(bytes.chunks_exact(2)) {
+            first += usize::from(later[0] == earlier[0]);
+            second += usize::from(later[1] == earlier[1]);
+        }
+        like[0] |= first > enough;
+        like[1] |= second > enough;
+    }
+    like
 }
 
 #[cfg(test)]
@@ -260,5 +278,21 @@ mod tests {
         assert!(without_markup("a<é>b".as_bytes(), true).is_none());
         assert!(without_markup("a<b é>c".as_bytes(), false).is_some());
         assert!(without_markup(b"a<b c>d", true).is_some());
+    }
+
+    proptest::proptest! {
+        /// As the rule says it: of the pairs' first bytes, and of the second ones, some are those of 1 to 4 pairs before.
+        #[test]
+        fn high_bytes_are_counted_as_the_rule_says(
+            bytes in proptest::collection::vec(0u8..4, 0..64),
+        ) {
+            let rule = |high: usize| {
+                let highs = || bytes.iter().skip(high).step_by(2);
+                let alike = |stride| highs().zip(highs().skip(stride)).filter(|(a, b)| a == b).count();
+                let enough = (bytes.len() / 2 / 6).max(MIN_ALIKE);
+                bytes.len() >= 2 * MIN_PLAIN && (1..=4).any(|stride| alike(stride) > enough)
+            };
+            proptest::prop_assert_eq!(are_like_utf16(&bytes), [rule(0), rule(1)]);
+        }
     }
 }

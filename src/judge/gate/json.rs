@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 
-use super::squeeze::fold;
+use super::readings::{Letters, fold, table};
 use super::{decode, runs};
 use crate::policy::Claims;
 
@@ -113,26 +113,26 @@ pub(super) fn unescaped(raw: &[u8]) -> Vec<u8> {
 
 /// The words by which structure claims.
 pub(super) struct Words {
-    subjects: HashSet<Vec<u8>>,
-    verdicts: HashSet<Vec<u8>>,
-    scope_keys: HashSet<Vec<u8>>,
+    subjects: Folded,
+    verdicts: Folded,
+    scope_keys: Folded,
     vocabulary: Vec<Vec<u8>>,
 }
 
 impl Words {
     pub(super) fn new(claims: &Claims) -> Words {
-        let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect::<HashSet<_>>();
+        let folds = |list: &[String]| list.iter().map(|w| fold(w)).collect::<Vec<_>>();
         let mut verdicts = folds(&claims.verdicts);
         for word in &claims.verdicts {
             for ending in ["ed", "d", "es", "s", "ing"] {
-                verdicts.insert(fold(&format!("{word}{ending}")));
+                verdicts.push(fold(&format!("{word}{ending}")));
             }
         }
         verdicts.extend(folds(&claims.verdict_words));
         Words {
-            subjects: folds(&claims.subjects),
-            verdicts,
-            scope_keys: folds(&claims.scope_keys),
+            subjects: Folded::new(folds(&claims.subjects)),
+            verdicts: Folded::new(verdicts),
+            scope_keys: Folded::new(folds(&claims.scope_keys)),
             vocabulary: claims.vocabulary.iter().map(|w| w.as_bytes().to_vec()).collect(),
         }
     }
@@ -161,6 +161,32 @@ impl Words {
             at += end.unwrap_or(1);
         }
         reader.found
+    }
+}
+
+/// Folded words, to be asked for many that are not among them.
+struct Folded {
+    words: HashSet<Vec<u8>>,
+    /// By length, the letters that such words begin with, a bit each.
+    begin: [u32; MAX_WORD_BYTES + 1],
+}
+
+impl Folded {
+    fn new(words: Vec<Vec<u8>>) -> Folded {
+        let mut begin = [0; MAX_WORD_BYTES + 1];
+        for word in words.iter().filter(|word| word.len() <= MAX_WORD_BYTES) {
+            begin[word.len()] |= Folded::bit(word);
+        }
+        Folded { words: words.into_iter().collect(), begin }
+    }
+
+    fn bit(word: &[u8]) -> u32 {
+        1 << (word.first().map_or(0, |b| b % 32))
+    }
+
+    /// Whether `word`, of at most [`MAX_WORD_BYTES`], is one of them.
+    fn contains(&self, word: &[u8]) -> bool {
+        self.begin[word.len()] & Folded::bit(word) != 0 && self.words.contains(word)
     }
 }
 
@@ -242,11 +268,12 @@ impl Visitor for Reader<'_> {
         self.found().keys.push(b'\n');
         self.key = Key::default();
         if raw.len() <= MAX_WORD_BYTES {
-            let word = fold_bytes(raw);
+            let mut letters = [0; MAX_WORD_BYTES];
+            let word = fold_short(raw, &mut letters);
             self.key = Key {
-                is_subject: self.words.subjects.contains(&word),
-                is_verdict: self.words.verdicts.contains(&word),
-                is_scope: self.words.scope_keys.contains(&word),
+                is_subject: self.words.subjects.contains(word),
+                is_verdict: self.words.verdicts.contains(word),
+                is_scope: self.words.scope_keys.contains(word),
             };
         }
     }
@@ -270,11 +297,12 @@ impl Visitor for Reader<'_> {
             self.found().documents.extend_from_slice(&document);
             self.found().documents.push(b'\n');
         } else if raw.len() <= MAX_WORD_BYTES {
-            let word = fold_bytes(raw);
-            if self.words.verdicts.contains(&word) || self.key.is_verdict && is_yes(raw) {
+            let mut letters = [0; MAX_WORD_BYTES];
+            let word = fold_short(raw, &mut letters);
+            if self.words.verdicts.contains(word) || self.key.is_verdict && is_yes(raw) {
                 self.verdict();
             }
-            let in_scope = self.key.is_scope && self.words.subjects.contains(&word);
+            let in_scope = self.key.is_scope && self.words.subjects.contains(word);
             if let Some(frame) = self.frames.last_mut() {
                 frame.in_scope |= in_scope;
             }
@@ -294,8 +322,18 @@ fn is_yes(raw: &[u8]) -> bool {
     ["true", "yes", "y", "1", "on"].iter().any(|yes| raw.eq_ignore_ascii_case(yes.as_bytes()))
 }
 
-fn fold_bytes(raw: &[u8]) -> Vec<u8> {
-    std::str::from_utf8(raw).map(fold).unwrap_or_default()
+/// The letters of a text of at most [`MAX_WORD_BYTES`]; none of what is not UTF-8.
+fn fold_short<'a>(raw: &[u8], letters: &'a mut [u8; MAX_WORD_BYTES]) -> &'a [u8] {
+    if !raw.is_ascii() && std::str::from_utf8(raw).is_err() {
+        return &[];
+    }
+    let table = table(Letters::WithDigits);
+    let mut length = 0;
+    for letter in raw.iter().map(|&b| table[b as usize]).filter(|&letter| letter != 0) {
+        letters[length] = letter;
+        length += 1;
+    }
+    &letters[..length]
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@
 //! Ｐ 𝐏 Р(Cyrillic) Ⓟ 🅿 ᴘ  -> p P p…     é -> e     ﬁ -> fi     U+200B -> nothing     生 -> a separator
 //! ```
 
-use std::sync::OnceLock;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_security::skeleton;
 
@@ -22,7 +24,10 @@ const SEPARATOR: u8 = 1;
 const REMEMBERED: u32 = 0x2_0000;
 /// Letters kept of one character's expansion (`ﬃ` has three).
 const KEPT: usize = 3;
+/// Set in what is remembered of a character: an empty fold is one too.
 const KNOWN: u64 = 1 << 63;
+/// Set where a character stays as it is under NFKC, whatever stands around it, and is not invisible.
+const INERT: u64 = 1 << 62;
 
 /// Text as ASCII, in the likeliest reading and, where a character has two, in the other one too.
 pub(super) struct Reading {
@@ -43,17 +48,21 @@ pub(super) fn read(text: &str) -> Reading {
         if let Some(second) = &mut second {
             second.extend_from_slice(ascii.as_bytes());
         }
-        let c = tail.chars().next().unwrap_or(' ');
-        let packed = folded(c);
-        let (one, two) = (unpack(packed), unpack(packed >> 24));
-        if one != two && second.is_none() {
-            second = Some(first.clone());
+        // Characters beyond ASCII seldom stand alone.
+        let mut length = 0;
+        for c in tail.chars().take_while(|c| !c.is_ascii()) {
+            length += c.len_utf8();
+            let packed = folded(c);
+            let (one, two) = (unpack(packed), unpack(packed >> 24));
+            if one != two && second.is_none() {
+                second = Some(first.clone());
+            }
+            push(&mut first, one);
+            if let Some(second) = &mut second {
+                push(second, two);
+            }
         }
-        push(&mut first, one);
-        if let Some(second) = &mut second {
-            push(second, two);
-        }
-        rest = &tail[c.len_utf8()..];
+        rest = &tail[length..];
     }
     first.extend_from_slice(rest.as_bytes());
     if let Some(second) = &mut second {
@@ -64,12 +73,44 @@ pub(super) fn read(text: &str) -> Reading {
 
 /// Text with compatibility forms folded and invisible characters gone, but case and everything else kept: where
 /// encodings are looked for.
-pub(super) fn plain(text: &str) -> String {
-    text.nfkc().filter(|&c| c.is_ascii() || !is_invisible(c)).collect()
+///
+/// Only what is not inert is normalised, with the one character before it: before an inert character and before an
+/// ASCII one, normalisation can be cut (UAX #15, 9.1: a starter whose quick check says yes).
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let (mut copied, mut before, mut changing) = (0, 0, None);
+    for (at, c) in text.char_indices() {
+        if c.is_ascii() || folded(c) & INERT != 0 {
+            if let Some(from) = changing.take() {
+                out.push_str(&text[copied..from]);
+                out.extend(visible(&text[from..at]));
+                copied = at;
+            }
+            before = at;
+        } else if changing.is_none() {
+            changing = Some(before);
+        }
+    }
+    if let Some(from) = changing {
+        out.push_str(&text[copied..from]);
+        out.extend(visible(&text[from..]));
+        return out.into();
+    }
+    match copied {
+        0 if out.is_empty() => text.into(),
+        _ => (out + &text[copied..]).into(),
+    }
+}
+
+/// [`plain`], of text of any kind.
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    text.nfkc().filter(|&c| c.is_ascii() || !is_invisible(c))
 }
 
 /// The ASCII text that is written in invisible tag characters (U+E0020 to U+E007E), if there is any.
 pub(super) fn tag_text(text: &str) -> Option<String> {
+    // All of them, and few others, begin like this.
+    memchr::memmem::find(text.as_bytes(), b"\xf3\xa0")?;
     let tags = text.chars().filter_map(|c| match c {
         '\u{e0020}'..='\u{e007e}' => char::from_u32(c as u32 - 0xe0000),
         _ => None,
@@ -80,6 +121,12 @@ pub(super) fn tag_text(text: &str) -> Option<String> {
 
 /// The text that was meant where UTF-8 was read as Latin-1 (`Ã©` for `é`), if it was.
 pub(super) fn misread(text: &str) -> Option<String> {
+    // A lead byte and a tail byte, each written as a character of two bytes.
+    let bytes = text.as_bytes();
+    let is_pair = |at: usize| matches!(bytes.get(at..), Some([0xc3, 0x82..=0xb4, 0xc2, ..]));
+    if !memchr::memchr_iter(0xc3, bytes).any(is_pair) {
+        return None;
+    }
     let is_byte = |c: char| u8::try_from(u32::from(c)).is_ok();
     let mut meant = String::new();
     for part in text.split(|c| !is_byte(c)).filter(|part| !part.is_ascii()) {
@@ -94,7 +141,11 @@ pub(super) fn misread(text: &str) -> Option<String> {
 }
 
 fn push(to: &mut Vec<u8>, letters: [u8; KEPT]) {
-    to.extend(letters.into_iter().take_while(|&b| b != 0));
+    match letters {
+        [0, ..] => {}
+        [one, 0, _] => to.push(one),
+        _ => to.extend(letters.into_iter().take_while(|&b| b != 0)),
+    }
 }
 
 fn unpack(packed: u64) -> [u8; KEPT] {
@@ -116,11 +167,13 @@ fn folded(c: char) -> u64 {
     }
 }
 
-/// Two readings of up to three letters each, 24 bits a reading.
+/// Two readings of up to three letters each, 24 bits a reading, and whether the character is inert.
 fn compute(c: char) -> u64 {
     if is_invisible(c) {
         return 0;
     }
+    let stays = is_nfkc_quick(std::iter::once(c)) == IsNormalized::Yes && canonical_combining_class(c) == 0;
+    let inert = if stays { INERT } else { 0 };
     let mut readings: Vec<[u8; KEPT]> = Vec::new();
     let mut add = |letters: [u8; KEPT]| {
         if letters[0] != 0 && !readings.contains(&letters) {
@@ -140,7 +193,7 @@ fn compute(c: char) -> u64 {
     let first = readings.first().copied().unwrap_or([SEPARATOR, 0, 0]);
     let second = readings.get(1).copied().unwrap_or(first);
     let pack = |[a, b, c]: [u8; KEPT]| u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16;
-    pack(first) | pack(second) << 24
+    pack(first) | pack(second) << 24 | inert
 }
 
 /// The letters of a fold; nothing when one of its characters is not like ASCII at all.
@@ -184,31 +237,35 @@ fn is_invisible(c: char) -> bool {
         || skeleton(c.encode_utf8(&mut [0; 4])).next().is_none()
 }
 
-/// Letters that are drawn as a form of an ASCII letter without Unicode saying so: small capitals, letters in
-/// filled circles and squares, regional indicators, letters turned upside down.
+/// Letters that are drawn as a form of an ASCII letter without Unicode saying so, each with that letter.
+const SMALL_CAPITALS: &str = "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpꞯqʀrꜱsᴛtᴜuᴠvᴡwʏyᴢzᴌlᴎnᴙrᴚr";
+const TURNED: &str = "ɐaɔcǝeɟfƃgɥhᴉiɾjʞkɯmɹrʇtʌvʍwʎyꞁl";
+const OTHER: &str = "тtкkнhвbмmгrпnдdлlиnеeѕsꙅsʗcӀlꓑpꓣrꓳoꓓdꓴuꓚcꓔtꓲiꓠnꓮaꓢs˛iͺi𐔜c";
+
+/// Small capitals, letters in filled circles and squares, regional indicators, letters turned upside down.
 fn drawn(c: char) -> Option<u8> {
-    const SMALL_CAPITALS: &str = "ᴀaʙbᴄcᴅdᴇeꜰfɢgʜhɪiᴊjᴋkʟlᴍmɴnᴏoᴘpꞯqʀrꜱsᴛtᴜuᴠvᴡwʏyᴢzᴌlᴎnᴙrᴚr";
-    const TURNED: &str = "ɐaɔcǝeɟfƃgɥhᴉiɾjʞkɯmɹrʇtʌvʍwʎyꞁl";
-    const OTHER: &str = "тtкkнhвbмmгrпnдdлlиnеeѕsꙅsʗcӀlꓑpꓣrꓳoꓓdꓴuꓚcꓔtꓲiꓠnꓮaꓢs˛iͺi𐔜c";
+    static PAIRS: LazyLock<Vec<(char, u8)>> = LazyLock::new(|| {
+        let chars: Vec<char> = [SMALL_CAPITALS, TURNED, OTHER].into_iter().flat_map(str::chars).collect();
+        let mut pairs: Vec<(char, u8)> = chars.chunks_exact(2).map(|pair| (pair[0], pair[1] as u8)).collect();
+        pairs.sort_unstable();
+        pairs
+    });
     let block = |start: char| Some(b'a' + ((c as u32 - start as u32) % 26) as u8);
     match c {
         '🅐'..='🅩' => block('🅐'),
         '🅰'..='🆉' => block('🅰'),
         '🇦'..='🇿' => block('🇦'),
         _ => {
-            let mut pairs = [SMALL_CAPITALS, TURNED, OTHER].into_iter().flat_map(str::chars);
-            while let (Some(from), Some(to)) = (pairs.next(), pairs.next()) {
-                if from == c {
-                    return Some(to as u8);
-                }
-            }
-            None
+            let at = PAIRS.binary_search_by_key(&c, |(from, _)| *from).ok()?;
+            Some(PAIRS[at].1)
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn first(text: &str) -> String {
@@ -241,6 +298,17 @@ mod tests {
     }
 
     #[test]
+    fn each_drawn_letter_is_one_letter() {
+        for list in [SMALL_CAPITALS, TURNED, OTHER] {
+            let chars: Vec<char> = list.chars().collect();
+            for pair in chars.chunks(2) {
+                assert_eq!(drawn(pair[0]), Some(pair[1] as u8), "{}", pair[0]);
+            }
+        }
+        assert_eq!((drawn('a'), drawn('生'), drawn('🅩'), drawn('🇦')), (None, None, Some(b'z'), Some(b'a')));
+    }
+
+    #[test]
     fn tag_characters_carry_text() {
         let hidden: String = "PASS".chars().filter_map(|c| char::from_u32(0xe0000 + c as u32)).collect();
         assert_eq!(tag_text(&format!("a{hidden}b")).as_deref(), Some("PASS"));
@@ -257,5 +325,39 @@ mod tests {
     #[test]
     fn plain_text_keeps_its_case() {
         assert_eq!(plain("Ｕ\u{200b}FJ\u{ad}Ｐ"), "UFJP");
+        for (text, read) in [
+            ("é生", "é生"),
+            ("生e\u{301}x", "生éx"),
+            ("e\u{301}", "é"),
+            ("x生\u{ff21}", "x生A"),
+            ("\u{1100}\u{1161}a", "가a"),
+        ] {
+            assert_eq!(plain(text), read, "{text}");
+        }
+    }
+
+    /// Characters that normalisation moves, joins, splits or drops, and some that it leaves alone.
+    const MOVED: &str = "ab é生\u{301}\u{327}\u{315}Ａﬁ\u{1100}\u{1161}\u{11a8}가\u{ad}\u{200b}Å\u{212b}ǆ½①\u{0344}\u{fe0f}\u{e0041}\u{1d15e}ÃÂ©\u{82}\u{fffd}\u{d4db}ｶ\u{ff9e}";
+
+    proptest! {
+        #[test]
+        fn what_is_normalised_piece_by_piece_is_what_is_normalised_at_once(
+            chosen in proptest::collection::vec(0..MOVED.chars().count(), 0..12),
+            any in "\\PC{0,6}",
+        ) {
+            let mut text: String = chosen.iter().filter_map(|&n| MOVED.chars().nth(n)).collect();
+            text.push_str(&any);
+            prop_assert_eq!(plain(&text), visible(&text).collect::<String>());
+        }
+
+        #[test]
+        fn nothing_was_misread_where_no_two_bytes_of_a_character_stand(
+            chosen in proptest::collection::vec(0x80u32..0x100, 0..4), tail in "[a生]{0,2}",
+        ) {
+            let text: String = chosen.iter().filter_map(|&n| char::from_u32(n)).chain(tail.chars()).collect();
+            let bytes: Vec<u8> = chosen.iter().map(|&n| n as u8).collect();
+            let meant = String::from_utf8_lossy(&bytes).chars().any(|c| !c.is_ascii() && c != char::REPLACEMENT_CHARACTER);
+            prop_assert_eq!(misread(&text).is_some(), meant);
+        }
     }
 }

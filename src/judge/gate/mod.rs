@@ -34,9 +34,10 @@ mod claims;
 mod decode;
 mod json;
 mod letters;
+mod machine;
 mod places;
+mod readings;
 mod runs;
-mod squeeze;
 mod views;
 mod words;
 
@@ -349,7 +350,9 @@ fn grammar(verdict: &mut Verdict, object: &str, channel: Channel<'_>, bytes: &[u
         0x80.. => !ascii,
         _ => false,
     };
-    if let Some(at) = bytes.iter().position(|&b| !plain(b)) {
+    // Without stopping at the first, which is the usual case and many bytes at a time.
+    let refused = bytes.iter().fold(false, |refused, &b| refused | !plain(b));
+    if let Some(at) = refused.then(|| bytes.iter().position(|&b| !plain(b))).flatten() {
         let expected = if ascii { "printable ASCII" } else { "text without control characters" };
         let found = format_args!("byte {:#04x} at {at}", bytes[at]);
         verdict.push(Reason::new(Code::Undecidable, object).values(expected, found));

@@ -59,14 +59,8 @@ static HEX: [u8; 256] = alphabet(b"0123456789abcdef", b"0123456789ABCDEF");
 /// Reads every run of `text`.
 pub(super) fn runs(text: &[u8]) -> Runs {
     let mut runs = Runs::default();
-    let mut at = 0;
-    while at < text.len() {
-        let length = text[at..].iter().take_while(|&&b| BASE64[b as usize] != NONE).count();
-        if length >= MIN_RUN {
-            runs.run(&text[at..at + length]);
-        }
-        at += length + 1;
-    }
+    let is_digit = |b: u8| BASE64[b as usize] != NONE;
+    long_runs(text, MIN_RUN, is_digit, |from, to| runs.run(&text[from..to]));
     runs.wrapped(text);
     runs.numbers(text);
     runs
@@ -105,19 +99,14 @@ impl Runs {
 
     /// Decodes a run from each of the offsets, and keeps what reads as something.
     fn unpack(&mut self, run: &[u8], alphabet: &[u8; 256], bits: u32, offsets: &[usize]) {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(run.len());
         for &offset in offsets {
             let Some(run) = run.get(offset..) else { return };
             bytes.clear();
-            let (mut held, mut count) = (0u32, 0u32);
-            for &b in run {
-                held = held << bits | u32::from(alphabet[b as usize]);
-                count += bits;
-                if count >= 8 {
-                    count -= 8;
-                    bytes.push((held >> count) as u8);
-                    held &= (1 << count) - 1;
-                }
+            match bits {
+                4 => unpacked::<4, 2>(run, alphabet, &mut bytes),
+                5 => unpacked::<5, 8>(run, alphabet, &mut bytes),
+                _ => unpacked::<6, 4>(run, alphabet, &mut bytes),
             }
             self.keep(&bytes, offset == 0);
         }
@@ -172,12 +161,18 @@ impl Runs {
     /// Lists of character codes: `50 52 4f`, `0x50, 0x52`, `80,82,79`, `01010000 01010010`.
     fn numbers(&mut self, text: &[u8]) {
         let mut lists: [Vec<u8>; 3] = Default::default();
-        for word in text.split(|b| !b.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        let mut begun = false;
+        for word in text.split(|b| !b.is_ascii_alphanumeric()) {
+            // Nearly every word is none of these, and breaks no list off.
+            if !begun && !word.first().is_some_and(u8::is_ascii_hexdigit) {
+                continue;
+            }
             let digits = match word {
+                [] => continue,
                 [b'0', b'x' | b'X', rest @ ..] => rest,
                 _ => word,
             };
-            if !matches!(digits.len(), 2 | 3 | 8) && lists.iter().all(Vec::is_empty) {
+            if !matches!(digits.len(), 2 | 3 | 8) && !begun {
                 continue;
             }
             let code = |length: &[usize], radix| {
@@ -191,9 +186,43 @@ impl Runs {
                     None => self.keep(&std::mem::take(list), true),
                 }
             }
+            begun = lists.iter().any(|list| !list.is_empty());
         }
         lists.iter().for_each(|list| self.keep(list, true));
     }
+}
+
+/// Calls `each` with the bounds of each run of at least `least` digits, the longest that there is. Looks first where
+/// a run from here on would have to be still: most of a text is passed over.
+fn long_runs(text: &[u8], least: usize, is_digit: impl Fn(u8) -> bool, mut each: impl FnMut(usize, usize)) {
+    let mut at = 0;
+    while let Some(&byte) = text.get(at + least - 1) {
+        if !is_digit(byte) {
+            at += least;
+            continue;
+        }
+        let before = &text[at..at + least - 1];
+        let from = at + before.iter().rposition(|&b| !is_digit(b)).map_or(0, |last| last + 1);
+        let rest = &text[at + least..];
+        let to = at + least + rest.iter().position(|&b| !is_digit(b)).unwrap_or(rest.len());
+        if to - from >= least {
+            each(from, to);
+        }
+        at = to + 1;
+    }
+}
+
+/// Adds what a run stands for: `BITS` bits a digit, and whole bytes after `GROUP` of them.
+fn unpacked<const BITS: usize, const GROUP: usize>(run: &[u8], alphabet: &[u8; 256], into: &mut Vec<u8>) {
+    let groups = run.chunks_exact(GROUP);
+    let rest = groups.remainder();
+    let read =
+        |digits: &[u8]| digits.iter().fold(0u64, |held, &b| held << BITS | u64::from(alphabet[b as usize]));
+    for group in groups {
+        into.extend_from_slice(&read(group).to_be_bytes()[8 - GROUP * BITS / 8..]);
+    }
+    let spare = rest.len() * BITS % 8;
+    into.extend_from_slice(&(read(rest) >> spare).to_be_bytes()[8 - rest.len() * BITS / 8..]);
 }
 
 /// What text is made of, and what escapes it: chance makes other bytes often enough.
@@ -209,6 +238,17 @@ static TEXT: [bool; 256] = {
     while i < more.len() {
         table[more[i] as usize] = true;
         i += 1;
+    }
+    table
+};
+
+/// What no character of a row of text has in it.
+static BREAKS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut b = 0usize;
+    while b < 256 {
+        table[b] = if b < 0x80 { !TEXT[b] } else { matches!(b, 0xc0 | 0xc1 | 0xf5..=0xff) };
+        b += 1;
     }
     table
 };
@@ -236,6 +276,14 @@ fn holds_text(bytes: &[u8]) -> bool {
     let is_tail = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
     let (mut row, mut at) = (0, 0);
     while let Some(&byte) = bytes.get(at) {
+        if row == 0 {
+            // A row that begins here needs so many bytes, none of which breaks it off.
+            let Some(next) = bytes.get(at..at + MIN_PLAIN) else { return false };
+            if let Some(last) = next.iter().rposition(|&b| BREAKS[b as usize]) {
+                at += last + 1;
+                continue;
+            }
+        }
         let length = match byte {
             0..0x80 => usize::from(TEXT[byte as usize]),
             0xc2..=0xdf if is_tail(at + 1) => 2,
@@ -256,29 +304,113 @@ fn holds_text(bytes: &[u8]) -> bool {
 /// evidence is full of them, and they say nothing.
 pub(super) fn without_digests(text: &[u8]) -> Option<Vec<u8>> {
     let mut out: Option<Vec<u8>> = None;
-    let (mut at, mut copied) = (0, 0);
-    while at < text.len() {
-        let is_digit = |b: &&u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        let length = text[at..].iter().take_while(is_digit).count();
-        let glued = |b: Option<&u8>| b.is_some_and(|&b| BASE64[b as usize] != NONE);
-        let whole = || !glued(at.checked_sub(1).map(|before| &text[before])) && !glued(text.get(at + length));
-        if matches!(length, 40 | 64) && whole() {
-            let mut bytes = [0u8; 32];
-            for (byte, pair) in bytes.iter_mut().zip(text[at..at + length].chunks_exact(2)) {
-                *byte = HEX[pair[0] as usize] << 4 | HEX[pair[1] as usize];
-            }
-            let bytes = &bytes[..length / 2];
-            if !holds_text(bytes) && !is_packed(bytes) && wide(bytes).is_empty() {
-                let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
-                out.extend_from_slice(&text[copied..at]);
-                out.push(b'x');
-                copied = at + length;
-            }
+    let mut copied = 0;
+    let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    let glued = |b: Option<&u8>| b.is_some_and(|&b| BASE64[b as usize] != NONE);
+    long_runs(text, 40, is_digit, |from, to| {
+        let whole = || !glued(from.checked_sub(1).map(|before| &text[before])) && !glued(text.get(to));
+        if !matches!(to - from, 40 | 64) || !whole() {
+            return;
         }
-        at += length + 1;
-    }
+        let mut bytes = Vec::with_capacity(32);
+        unpacked::<4, 2>(&text[from..to], &HEX, &mut bytes);
+        if !holds_text(&bytes) && !is_packed(&bytes) && wide(&bytes).is_empty() {
+            let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
+            out.extend_from_slice(&text[copied..from]);
+            out.push(b'x');
+            copied = to;
+        }
+    });
     if let Some(out) = &mut out {
         out.extend_from_slice(&text[copied..]);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The digits one after the other, as the rule says it.
+    fn unpacked_slowly(run: &[u8], alphabet: &[u8; 256], bits: u32) -> Vec<u8> {
+        let (mut bytes, mut held, mut count) = (Vec::new(), 0u32, 0u32);
+        for &b in run {
+            held = held << bits | u32::from(alphabet[b as usize]);
+            count += bits;
+            if count >= 8 {
+                count -= 8;
+                bytes.push((held >> count) as u8);
+                held &= (1 << count) - 1;
+            }
+        }
+        bytes
+    }
+
+    /// Seven characters of text in a row, at any place.
+    fn holds_text_slowly(bytes: &[u8]) -> bool {
+        (0..bytes.len()).any(|from| {
+            let (mut at, mut row) = (from, 0);
+            while let Some(&byte) = bytes.get(at) {
+                let length = match byte {
+                    0..0x80 if TEXT[byte as usize] => 1,
+                    0xc2..=0xdf => 2,
+                    0xe0..=0xef => 3,
+                    0xf0..=0xf4 => 4,
+                    _ => return false,
+                };
+                let tails = bytes.get(at + 1..at + length);
+                if !tails.is_some_and(|tails| tails.iter().all(|b| b & 0xc0 == 0x80)) {
+                    return false;
+                }
+                row += 1;
+                if row >= MIN_PLAIN && byte != 0 {
+                    return true;
+                }
+                at += length;
+            }
+            false
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn groups_of_digits_stand_for_what_the_digits_do(run in "[A-Za-z0-9+/_-]{0,30}", hex in "[0-9a-fA-F]{0,20}") {
+            let both = |run: &str, alphabet: &[u8; 256], bits: u32| {
+                let mut bytes = Vec::new();
+                match bits {
+                    4 => unpacked::<4, 2>(run.as_bytes(), alphabet, &mut bytes),
+                    5 => unpacked::<5, 8>(run.as_bytes(), alphabet, &mut bytes),
+                    _ => unpacked::<6, 4>(run.as_bytes(), alphabet, &mut bytes),
+                }
+                (bytes, unpacked_slowly(run.as_bytes(), alphabet, bits))
+            };
+            let (fast, slow) = both(&run, &BASE64, 6);
+            prop_assert_eq!(fast, slow);
+            let (fast, slow) = both(&hex, &HEX, 4);
+            prop_assert_eq!(fast, slow);
+            let base32: String = run.chars().filter(|c| BASE32[*c as usize] != NONE).collect();
+            let (fast, slow) = both(&base32, &BASE32, 5);
+            prop_assert_eq!(fast, slow);
+        }
+
+        #[test]
+        fn text_is_found_wherever_it_stands(
+            bytes in proptest::collection::vec(
+                prop_oneof![6 => Just(b'a'), 1 => any::<u8>(), 1 => Just(0xc3), 1 => Just(0xe4), 2 => 0x80u8..0xc0, 1 => Just(0)],
+                0..24,
+            ),
+        ) {
+            prop_assert_eq!(holds_text(&bytes), holds_text_slowly(&bytes), "{:?}", bytes);
+        }
+
+        #[test]
+        fn every_long_run_is_met_once(text in "[ab.]{0,40}", least in 1usize..6) {
+            let mut met = Vec::new();
+            long_runs(text.as_bytes(), least, |b| b != b'.', |from, to| met.push(text[from..to].to_owned()));
+            let split: Vec<_> = text.split('.').filter(|run| run.len() >= least).map(str::to_owned).collect();
+            prop_assert_eq!(met, split);
+        }
+    }
 }

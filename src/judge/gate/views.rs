@@ -128,7 +128,8 @@ impl<'a> Walk<'a> {
             Ok(text) => {
                 self.text(text);
                 let control = |b: &u8| *b < b' ' && !matches!(b, b'\n' | b'\r' | b'\t');
-                if !bytes.iter().any(control) {
+                // All of them, many at a time: text has none.
+                if !bytes.iter().fold(false, |any, b| any | control(b)) {
                     return;
                 }
             }

@@ -2,7 +2,7 @@
 //!
 //! Owns: walking along a word in either direction, and where words begin and end. Must not: know any word.
 
-use super::squeeze::letter;
+use super::readings::letter;
 
 /// Most separators within a token on an ordinary ref: a token in capitals may be spaced that far.
 const MAX_ORDINARY_GAP: usize = 12;
