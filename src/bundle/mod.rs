@@ -9,8 +9,10 @@
 //! checkpoint          signed by the log, with the cosignatures
 //! entry/…             commit (the git object's content), statement.json, statement.sig, packet/…
 //! entry.leaf          the trailer block         entry.tlog-proof     its place under the checkpoint
-//! genesis/…           the first entry: the key registry, the first policy     genesis.tlog-proof
-//! policy.toml         the policy in force
+//! genesis/…           the first entry: the first keys and policy
+//! leaves              the trailer blocks of every entry under the checkpoint: that none is left out
+//! registry/<seq>/…    every entry that changed keys or policy, and the grant that the entry names
+//! policy.toml         the policy in force before the entry
 //! ```
 //!
 //! It is a tar file (ustar) without times and owners, sorted by path. Everything that is not an entry or a proof is
@@ -21,10 +23,11 @@
 //! assert!(matches!(Bundle::parse(b"no bundle"), Err(BundleError::Archive(_) | BundleError::Missing(_))));
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
-use crate::entry::{Entry, EntryError, StoredEntry};
+use crate::entry::{Entry, EntryError, Leaf, StoredEntry};
+use crate::merkle;
 use crate::tlog::TlogError;
 use crate::tlog::proof::InclusionProof;
 use crate::verdict::Code;
@@ -32,14 +35,18 @@ use crate::verdict::Code;
 pub mod archive;
 mod examine;
 mod recipes;
+mod registry;
 
-pub use examine::{Examined, Judge};
+pub use examine::{Examined, Judge, ReadFacts};
 pub use recipes::{RECIPES, Recipe};
+pub use registry::registry_of;
 
-/// Largest bundle in bytes: two entries of the largest size, and a proof. Stops a file that fills the memory.
-pub const MAX_BYTES: u64 = 160 << 20;
+/// Largest bundle in bytes: two entries of the largest size, and [`MAX_LEAVES`]. Stops a file that fills the memory.
+pub const MAX_BYTES: u64 = 320 << 20;
+/// Most leaves: what a larger ledger shows of one entry is a proof (`prove`), without the registry.
+pub const MAX_LEAVES: usize = 200_000;
 /// Most files. Stops an archive of nothing but names.
-pub const MAX_FILES: usize = 2048;
+pub const MAX_FILES: usize = 8192;
 
 /// One entry with everything that shows where it stands and who may have signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +55,12 @@ pub struct Bundle {
     pub checkpoint: String,
     /// The entry.
     pub entry: StoredEntry,
-    /// The hashes from the entry to the checkpoint's root.
-    pub hashes: Vec<Digest>,
     /// The first entry.
     pub genesis: StoredEntry,
-    /// The hashes from the first entry to the checkpoint's root.
-    pub genesis_hashes: Vec<Digest>,
-    /// The policy in force before the entry.
-    pub policy: Vec<u8>,
+    /// The leaves of every entry under the checkpoint, in order.
+    pub leaves: Vec<Leaf>,
+    /// The entries of [`registry_of`], by position.
+    pub registry: BTreeMap<u64, StoredEntry>,
 }
 
 /// Why a file is no bundle.
@@ -106,7 +111,6 @@ impl Bundle {
     /// Every file by its path.
     fn files(&self) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
         let entry = Entry::parse(&self.entry.commit)?;
-        let genesis = Entry::parse(&self.genesis.commit)?;
         let key = entry.signature().key();
         let signer = format!("{} namespaces=\"git\" {key}\n", entry.author());
         let mut files = BTreeMap::from([
@@ -115,11 +119,13 @@ impl Bundle {
             ("signer.pem".to_owned(), key.to_spki_pem().into_bytes()),
             ("checkpoint".to_owned(), self.checkpoint.clone().into_bytes()),
             ("entry.leaf".to_owned(), entry.leaf().to_text().into_bytes()),
-            ("entry.tlog-proof".to_owned(), self.proof(&entry, &self.hashes).into_bytes()),
-            ("genesis.tlog-proof".to_owned(), self.proof(&genesis, &self.genesis_hashes).into_bytes()),
-            ("policy.toml".to_owned(), self.policy.clone()),
+            ("entry.tlog-proof".to_owned(), self.proof(&entry)?.into_bytes()),
+            ("leaves".to_owned(), registry::leaves_text(&self.leaves).into_bytes()),
+            ("policy.toml".to_owned(), self.policy_in_force(entry.leaf().seq)),
         ]);
-        for (directory, stored) in [("entry", &self.entry), ("genesis", &self.genesis)] {
+        let registered = self.registry.iter().map(|(seq, stored)| (format!("registry/{seq}"), stored));
+        let named = [("entry".to_owned(), &self.entry), ("genesis".to_owned(), &self.genesis)];
+        for (directory, stored) in named.into_iter().chain(registered) {
             files.insert(format!("{directory}/commit"), stored.commit.clone());
             let below =
                 stored.files.iter().map(|(path, bytes)| (format!("{directory}/{path}"), bytes.clone()));
@@ -128,10 +134,14 @@ impl Bundle {
         Ok(files)
     }
 
-    fn proof(&self, entry: &Entry, hashes: &[Digest]) -> String {
+    /// The entry's place under the checkpoint, which follows from the leaves.
+    fn proof(&self, entry: &Entry) -> Result<String, BundleError> {
+        let hashes: Vec<Digest> = self.leaves.iter().map(Leaf::hash).collect();
+        let index = entry.leaf().seq;
+        let at = usize::try_from(index).unwrap_or(usize::MAX);
+        let hashes = merkle::inclusion_proof(&hashes, at).ok_or(BundleError::Missing("leaves"))?;
         let extra = Some(entry.leaf().to_text().into_bytes());
-        let checkpoint = self.checkpoint.clone();
-        InclusionProof { extra, index: entry.leaf().seq, hashes: hashes.to_vec(), checkpoint }.to_text()
+        Ok(InclusionProof { extra, index, hashes, checkpoint: self.checkpoint.clone() }.to_text())
     }
 
     /// Reads the file.
@@ -141,25 +151,27 @@ impl Bundle {
     pub fn parse(bytes: &[u8]) -> Result<Bundle, BundleError> {
         let mut files = archive::unpack(bytes)?;
         let mut take = |path: &'static str| files.remove(path).ok_or(BundleError::Missing(path));
-        let (proof, genesis_proof) = (take("entry.tlog-proof")?, take("genesis.tlog-proof")?);
-        let hashes = |proof: &[u8]| InclusionProof::parse(&String::from_utf8_lossy(proof)).map(|p| p.hashes);
-        let bundle = Bundle {
-            checkpoint: String::from_utf8_lossy(&take("checkpoint")?).into_owned(),
-            policy: take("policy.toml")?,
-            hashes: hashes(&proof)?,
-            genesis_hashes: hashes(&genesis_proof)?,
-            entry: stored("entry/", &mut files)?,
-            genesis: stored("genesis/", &mut files)?,
-        };
+        let leaves = registry::read_leaves(&String::from_utf8_lossy(&take("leaves")?))?;
+        let checkpoint = String::from_utf8_lossy(&take("checkpoint")?).into_owned();
+        let entry = stored("entry/", &mut files)?;
+        let genesis = stored("genesis/", &mut files)?;
+        let mut registry = BTreeMap::new();
+        for seq in positions(&files) {
+            registry.insert(seq, stored(&format!("registry/{seq}/"), &mut files)?);
+        }
+        let bundle = Bundle { checkpoint, entry, genesis, leaves, registry };
         archive::same(&bundle.to_bytes()?, bytes).map(|()| bundle)
     }
 }
 
+/// The positions that have a directory in the registry.
+fn positions(files: &BTreeMap<String, Vec<u8>>) -> BTreeSet<u64> {
+    let directories = files.keys().filter_map(|path| path.strip_prefix("registry/")?.split('/').next());
+    directories.filter_map(|name| name.parse().ok()).collect()
+}
+
 /// The entry whose files stand below a directory.
-fn stored(
-    directory: &'static str,
-    files: &mut BTreeMap<String, Vec<u8>>,
-) -> Result<StoredEntry, BundleError> {
+fn stored(directory: &str, files: &mut BTreeMap<String, Vec<u8>>) -> Result<StoredEntry, BundleError> {
     let mut own = BTreeMap::new();
     files.retain(|path, bytes| match path.strip_prefix(directory) {
         Some(below) => {

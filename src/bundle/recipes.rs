@@ -15,7 +15,7 @@ pub struct Recipe {
 }
 
 /// Every recipe, in the order of the text.
-pub const RECIPES: [Recipe; 5] = [
+pub const RECIPES: [Recipe; 6] = [
     Recipe {
         tool: "sha256sum",
         shows: "every file of the entry is one that the signed leaf names",
@@ -66,6 +66,32 @@ assert node == base64.b64decode(root), "the leaf is not under this checkpoint"
 print("under", origin, "of", size, "entries")
 END"#,
     },
+    Recipe {
+        tool: "Python",
+        shows: "no entry is left out, and each that changed keys or policy is in registry/ (RFC 6962)",
+        shell: r#"python3 - <<'END'
+import hashlib, base64, os, re
+sha = lambda data: hashlib.sha256(data).digest()
+leaves = re.findall(b"Fix7-Entry: v1\n(?:Fix7-(?!Entry).*\n)+", open("leaves", "rb").read())
+assert b"".join(leaves) == open("leaves", "rb").read(), "other text stands among the leaves"
+peaks = []
+for size, leaf in enumerate(leaves):
+    node = sha(b"\0" + leaf)
+    while size % 2:
+        node, size = sha(b"\1" + peaks.pop() + node), size // 2
+    peaks.append(node)
+while len(peaks) > 1:
+    right, left = peaks.pop(), peaks.pop()
+    peaks.append(sha(b"\1" + left + right))
+origin, size, root = open("checkpoint").read().split("\n")[:3]
+assert len(leaves) == int(size) and peaks[0] == base64.b64decode(root), "they are not the checkpoint's"
+for seq, leaf in enumerate(leaves):
+    if seq and re.search(b"^Fix7-Kind: (key|policy)$", leaf, re.M):
+        place = f"registry/{seq}/commit" if os.path.exists(f"registry/{seq}") else "entry/commit"
+        assert open(place, "rb").read().endswith(b"\n\n" + leaf), f"entry {seq} is not in registry/"
+print(size, "leaves under", origin)
+END"#,
+    },
 ];
 
 /// The whole text.
@@ -73,10 +99,11 @@ pub(super) fn text(entry: &Entry) -> String {
     let leaf = entry.leaf();
     let mut text = format!(
         "Entry #{} ({}) of fix7-ledger {}, signed by {}. Production is on HOLD_PRODUCTION.\n\n\
-         With this program:   fix7-ledger verify --bundle FILE --trust LOG-KEY [--policy FILE]\n\
+         With this program:   fix7-ledger verify --bundle FILE --trust KEY [--policy FILE]   (the log's key, an owner's, or the id)\n\
          Without it, run these in the directory where this archive was unpacked. Each ends with 0 where it holds.\n\
          What they cannot show: that the checkpoint's log is the one that you mean (compare its key), and that the\n\
-         signer was allowed to sign (genesis/statement.json lists the keys; its SHA-256 is the ledger's id).\n",
+         signer was allowed to sign (genesis/statement.json lists the first keys, and its SHA-256 is the ledger's id;\n\
+         registry/ has every entry that changed keys or policy since).\n",
         leaf.seq,
         leaf.kind.name(),
         leaf.ledger,

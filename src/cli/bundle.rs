@@ -1,17 +1,18 @@
 //! `export bundle` and `verify --bundle`: one entry in one file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::answer::{Answer, Failure};
 use super::place::Place;
-use super::trust::Trust;
+use super::trust::{Anchor, Trust};
 use super::{checkpoint, leaves, replay, show, surroundings};
-use crate::bundle::{Bundle, MAX_BYTES};
+use crate::bundle::{Bundle, MAX_BYTES, MAX_LEAVES, registry_of};
 use crate::entry::Entry;
-use crate::judge::Judge;
+use crate::judge::{self, Judge};
 use crate::policy::Policy;
-use crate::statement::{Kind, POLICY_FILE};
 use crate::verdict::{Code, Reason};
+use crate::verify::EntryFiles;
 
 /// Writes the bundle of an entry into a new file.
 pub(super) fn export(
@@ -32,48 +33,46 @@ pub(super) fn export(
     let (entry, genesis) = (show::find(&reader, &tip, wanted)?, show::find(&reader, &tip, Some("0"))?);
     let parsed = Entry::parse(&entry.commit).map_err(|e| Failure::because(e.code(), &entry.oid, e))?;
     let leaf = parsed.leaf();
-    let hashes = |index| leaves::inclusion(under, index, Vec::new(), &text).map(|proof| proof.hashes);
-    let policy = in_force(leaf.kind, leaf.policy, genesis.files.get(POLICY_FILE), state.policy())?;
-    let bundle = Bundle {
-        hashes: hashes(leaf.seq)?,
-        genesis_hashes: hashes(0)?,
-        checkpoint: text,
-        entry,
-        genesis,
-        policy,
-    };
+    if under.len() > MAX_LEAVES {
+        let reason = Reason::new(Code::LimitExceeded, "the bundle: leaves");
+        let found = format!("{}; `fix7-ledger prove` has no such limit", under.len());
+        return Err(reason.values(format!("at most {MAX_LEAVES}"), found).into());
+    }
+    let leaves = leaves::texts(&repo, &tip, under.len())?;
+    let mut registry = BTreeMap::new();
+    for seq in registry_of(&leaves, &entry) {
+        registry.insert(seq, show::find(&reader, &tip, Some(&seq.to_string()))?);
+    }
+    let bundle = Bundle { checkpoint: text, entry, genesis, leaves, registry };
     let bytes = bundle.to_bytes().map_err(|e| Failure::because(e.code(), "the bundle", e))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let reason = Reason::new(Code::LimitExceeded, "the bundle");
+        return Err(reason.values(format!("at most {MAX_BYTES} bytes"), bytes.len()).into());
+    }
     std::fs::write(out, &bytes).map_err(|e| Failure::because(Code::Unreadable, out.display(), e))?;
     let text = format!("entry #{} in {} ({} bytes)", leaf.seq, out.display(), bytes.len());
     Ok(Answer::done(text).with("bundle", out).with("seq", leaf.seq).with("bytes", bytes.len()))
-}
-
-/// The policy whose digest the entry signed.
-fn in_force(
-    kind: Kind,
-    digest: crate::digest::Digest,
-    first: Option<&Vec<u8>>,
-    now: Option<&Policy>,
-) -> Result<Vec<u8>, Failure> {
-    let candidates = first.map(Vec::as_slice).into_iter().chain(now.map(Policy::bytes));
-    let found = candidates.into_iter().find(|bytes| {
-        kind == Kind::Genesis || Policy::parse(bytes).is_ok_and(|policy| policy.digest() == digest)
-    });
-    found.map(<[u8]>::to_vec).ok_or_else(|| {
-        Reason::new(Code::PolicyMismatch, "policy in force")
-            .values(digest, "another one in this ledger")
-            .into()
-    })
 }
 
 /// Verifies a bundle with nothing but the trusted keys.
 pub(super) fn verify(file: &Path, trust: &Trust) -> Result<Answer, Failure> {
     let bytes = surroundings::read(file, MAX_BYTES)?;
     let bundle = Bundle::parse(&bytes).map_err(|e| Failure::because(e.code(), file.display(), e))?;
-    let opened = trust.open(&bundle.checkpoint, &[])?;
     let judge =
         |policy: &Policy, statement: &_, files: &_| replay::alone(&Judge::new(policy), statement, files);
-    let examined = bundle.examine(&opened.checkpoint, &judge);
+    let facts = |files: &EntryFiles| judge::packet_facts(&replay::packet(files).0);
+    let mut examined = bundle.examine(&judge, &facts);
+    let anchored = |anchor: &Anchor| match anchor {
+        Anchor::Ledger(id) => examined.ledger.as_ref().is_some_and(|ledger| ledger.id == *id),
+        Anchor::Owner(key) => examined.owners.contains(key),
+    };
+    // What the bundle shows of itself says more than that its checkpoint could not be opened then.
+    let opened = match trust.open_anchored(&bundle.checkpoint, &examined.log_keys, anchored) {
+        Err(_) if !examined.verdict.accepted() => return Err(examined.verdict.into()),
+        opened => opened?,
+    };
+    let under = examined.under(&opened.checkpoint);
+    examined.verdict.merge(under);
     let mut text = match (examined.entry, examined.verdict.accepted()) {
         (Some((seq, kind, leaf)), true) => {
             format!("entry #{seq} {} {leaf} holds [HOLD_PRODUCTION]\n", kind.name())

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::answer::Failure;
 use super::trust::failure;
 use crate::digest::Digest;
-use crate::entry::Entry;
+use crate::entry::{Entry, Leaf};
 use crate::ledger::limits::MAX_COMMIT_BYTES;
 use crate::ledger::{Kind, Oid, Repository};
 use crate::merkle;
@@ -16,20 +16,35 @@ use crate::verdict::{Code, Reason};
 
 /// Every leaf of the ledger up to `tip`, each with its bytes' hash; they lead to the state's root.
 pub(super) fn read(repo: &Repository, tip: &Oid, state: &State) -> Result<Vec<Digest>, Failure> {
-    let chain = repo.reader().read_chain(tip)?;
-    let read = |reader: &mut crate::ledger::Reader, oid: &Oid| -> Result<Digest, Failure> {
-        let mut commit = Vec::new();
-        reader.read(oid, Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
-        let entry = Entry::parse(&commit).map_err(|e| Failure::because(e.code(), oid, e))?;
-        Ok(entry.leaf_hash())
-    };
-    let leaves: Vec<Digest> =
-        chain.par_iter().map_init(|| repo.reader(), read).collect::<Result<_, Failure>>()?;
+    let leaves: Vec<Digest> = each(repo, tip, usize::MAX, |entry| entry.leaf_hash())?;
     let root = merkle::root(&leaves);
     match root == state.root() {
         true => Ok(leaves),
         false => Err(Reason::new(Code::RootMismatch, "leaves").values(state.root(), root).into()),
     }
+}
+
+/// The first `size` leaves, as they are written.
+pub(super) fn texts(repo: &Repository, tip: &Oid, size: usize) -> Result<Vec<Leaf>, Failure> {
+    each(repo, tip, size, |entry| entry.leaf().clone())
+}
+
+/// What is wanted of each of the first `size` entries, read from their commits alone.
+fn each<T: Send>(
+    repo: &Repository,
+    tip: &Oid,
+    size: usize,
+    wanted: impl Fn(&Entry) -> T + Sync,
+) -> Result<Vec<T>, Failure> {
+    let mut chain = repo.reader().read_chain(tip)?;
+    chain.truncate(size);
+    let read = |reader: &mut crate::ledger::Reader, oid: &Oid| -> Result<T, Failure> {
+        let mut commit = Vec::new();
+        reader.read(oid, Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
+        let entry = Entry::parse(&commit).map_err(|e| Failure::because(e.code(), oid, e))?;
+        Ok(wanted(&entry))
+    };
+    chain.par_iter().map_init(|| repo.reader(), read).collect()
 }
 
 /// The leaves that a checkpoint is over, where it is over this history.

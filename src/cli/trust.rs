@@ -4,9 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::answer::{Answer, Failure};
+use super::answer::{Answer, Failure, escaped};
+use super::keyring;
 use super::screen::shown_age;
 use super::surroundings;
+use crate::digest::Digest;
+use crate::keys::Fingerprint;
 use crate::time::Timestamp;
 use crate::tlog::checkpoint::{self, Checkpoint};
 use crate::tlog::note::{Note, Role, VerifierKey};
@@ -17,7 +20,8 @@ use crate::verdict::{Code, Reason, Verdict};
 /// Whom the reader trusts.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct Trust {
-    /// The log's verifier key (`checkpoint` prints it): its text, or a file that holds it.
+    /// The log's verifier key (`checkpoint` prints it): its text, or a file that holds it. For a bundle also the ledger's id,
+    /// or the public key of an owner.
     #[arg(long, value_name = "VKEY")]
     trust: Vec<String>,
     /// A trust policy (c2sp.org/tlog-policy): logs, witnesses, and whose cosignatures are enough.
@@ -26,6 +30,15 @@ pub(super) struct Trust {
     /// The oldest quorum that is good enough, such as 90m, 36h or 7d.
     #[arg(long, value_name = "AGE", requires = "policy", value_parser = length)]
     max_age: Option<i64>,
+}
+
+/// What a reader of a bundle trusts beside a log's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// The digest of the ledger's genesis statement.
+    Ledger(Digest),
+    /// A key that signed as an owner.
+    Owner(Fingerprint),
 }
 
 /// A checkpoint that one of the trusted log keys signed, and what its cosignatures come to.
@@ -45,11 +58,39 @@ impl Trust {
 
     /// Opens a checkpoint under the trusted keys and `others`, and counts its cosignatures.
     pub(super) fn open(&self, text: &str, others: &[VerifierKey]) -> Result<Opened, Failure> {
-        let policy = self.read_policy()?;
         let mut keys = others.to_vec();
         for text in &self.trust {
             keys.push(verifier_key(text)?);
         }
+        self.opened(text, keys)
+    }
+
+    /// Opens the checkpoint of a bundle: under a trusted log key, or under `registered` ones, where `anchored` says that
+    /// their ledger is one that the reader named.
+    pub(super) fn open_anchored(
+        &self,
+        text: &str,
+        registered: &[VerifierKey],
+        anchored: impl Fn(&Anchor) -> bool,
+    ) -> Result<Opened, Failure> {
+        let mut keys = Vec::new();
+        let mut strangers = Vec::new();
+        for given in &self.trust {
+            match anchor(given)? {
+                None => keys.push(verifier_key(given)?),
+                Some(anchor) if anchored(&anchor) => keys.extend_from_slice(registered),
+                Some(_) => strangers.push(given.as_str()),
+            }
+        }
+        if keys.is_empty() && !strangers.is_empty() {
+            let found = "this bundle is of another ledger, or no owner with this key signed anything in it";
+            return Err(Failure::because(Code::WrongLedger, escaped(&strangers.join(", ")), found));
+        }
+        self.opened(text, keys)
+    }
+
+    fn opened(&self, text: &str, mut keys: Vec<VerifierKey>) -> Result<Opened, Failure> {
+        let policy = self.read_policy()?;
         keys.extend(policy.iter().flat_map(|policy| policy.logs()).cloned());
         let (checkpoint, note) = open_with(text, &keys)?;
         let now = surroundings::now()?;
@@ -145,6 +186,26 @@ pub(super) fn open_with(text: &str, keys: &[VerifierKey]) -> Result<(Checkpoint,
     }
     Err(refused
         .map_or_else(|| Failure::because(Code::KeyUnknown, what, "nobody signed it"), |e| failure(what, &e)))
+}
+
+/// What else than a log's verifier key a text is: an id, a fingerprint, or a public key and its file.
+fn anchor(text: &str) -> Result<Option<Anchor>, Failure> {
+    if let Ok(id) = text.parse::<Digest>().or_else(|_| Digest::parse_prefixed(text)) {
+        return Ok(Some(Anchor::Ledger(id)));
+    }
+    if let Ok(key) = text.parse::<Fingerprint>() {
+        return Ok(Some(Anchor::Owner(key)));
+    }
+    // A verifier key is `<name>+<id>+<base64>`; every other text names a key of OpenSSH.
+    let path = Path::new(text);
+    let of_log = |text: &str| text.trim_end().parse::<VerifierKey>().is_ok();
+    if of_log(text) || (path.is_file() && read_text(path).is_ok_and(|text| of_log(&text))) {
+        return Ok(None);
+    }
+    match text.starts_with("ssh-") || path.is_file() || path.with_extension("pub").is_file() {
+        true => Ok(Some(Anchor::Owner(keyring::public(text)?.fingerprint()))),
+        false => Ok(None),
+    }
 }
 
 /// A log's verifier key, from its text or a file.

@@ -3,7 +3,7 @@
 use super::fold::{name_of, registered};
 use super::{Index, KeyRecord, Once, PacketFacts, Records, State, Summary};
 use crate::dsse;
-use crate::entry::VerifiedEntry;
+use crate::entry::{Leaf, VerifiedEntry};
 use crate::keys::{Fingerprint, is_sample};
 use crate::statement::{Claim, Genesis, Kind, Role};
 use crate::verdict::{Code, Reason, Verdict};
@@ -48,7 +48,7 @@ impl State {
     /// Every reason against appending this entry next. `facts` are the packet's, where the kind has one.
     pub fn admit(&self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) -> Admission {
         let mut admission = Admission::default();
-        self.chain(verified, &mut admission.chain);
+        self.chain(verified.entry().leaf(), &mut admission.chain);
         self.authority(verified, &mut admission.authority);
         self.replayed(verified, &mut admission.authority);
         self.grants_and_blockers(verified, facts, &mut admission.grants);
@@ -66,8 +66,7 @@ impl State {
         verdict
     }
 
-    fn chain(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
-        let leaf = verified.entry().leaf();
+    pub(super) fn chain(&self, leaf: &Leaf, verdict: &mut Verdict) {
         let object = |what: &str| format!("entry {}: {what}", leaf.seq);
         let next = self.next_seq();
         verdict.require(leaf.seq == next, || {
@@ -97,13 +96,24 @@ impl State {
     }
 
     fn authority(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
-        let leaf = verified.entry().leaf();
-        let object = format!("entry {}", leaf.seq);
+        self.signed(verified, verdict);
+        self.decided(verified, verdict);
+    }
+
+    /// An entry names the policy that was in force before it.
+    pub(super) fn under_policy(&self, leaf: &Leaf, object: &str, verdict: &mut Verdict) {
         let policy = self.policy_digest();
         verdict.require(leaf.policy == policy, || {
             Reason::new(Code::PolicyMismatch, format_args!("{object}: Fix7-Policy"))
                 .values(policy, leaf.policy)
         });
+    }
+
+    /// Every signer is known, counts here, has a role for this kind, and signed.
+    pub(super) fn signed(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
+        let leaf = verified.entry().leaf();
+        let object = format!("entry {}", leaf.seq);
+        self.under_policy(leaf, &object, verdict);
         // Only a genesis speaks for its own keys: whoever pins its digest has accepted them.
         let begun;
         let state = match verified.statement().claim() {
@@ -143,7 +153,6 @@ impl State {
                 }
             }
         }
-        self.decided(verified, verdict);
     }
 
     /// The key's record, where it is known and counts at the next position.

@@ -30,6 +30,7 @@ use crate::time::Timestamp;
 use crate::verdict::{Code, Reason, Verdict};
 
 mod admit;
+mod between;
 mod decisions;
 mod facts;
 mod fold;
@@ -41,6 +42,7 @@ mod stored_policy;
 mod summary;
 
 pub use admit::Admission;
+pub use between::changes_registry;
 pub use facts::{BlockerFacts, PacketFacts};
 pub use record::{GrantRecord, Record, RehearsalRecord, RerunRecord};
 pub use records::{Added, Index, IndexError, Once, Records};
