@@ -31,6 +31,7 @@ mod export;
 mod grant;
 mod leaves;
 mod log;
+mod man;
 mod show;
 mod shown;
 mod site;
@@ -170,6 +171,8 @@ enum Verb {
     Doctor(doctor::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Print the manual page, or write those of every verb into a directory.
+    Man(man::Args),
 }
 
 impl Verb {
@@ -212,6 +215,7 @@ impl Verb {
             Verb::State(_) => "state",
             Verb::Doctor(_) => "doctor",
             Verb::Completions(_) => "completions",
+            Verb::Man(_) => "man",
         }
     }
 
@@ -254,6 +258,7 @@ impl Verb {
             Verb::State(args) => state::run(args, ui),
             Verb::Doctor(args) => doctor::run(args, ui),
             Verb::Completions(args) => completions::run(args, ui),
+            Verb::Man(args) => man::run(args, ui),
         }
     }
 }

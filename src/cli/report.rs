@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::replay;
+use super::{replay, surroundings};
 use crate::digest::Digest;
 use crate::report;
 use crate::verdict::{Code, Reason};
@@ -64,15 +64,8 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
 fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Failure> {
     let failed = |e: std::io::Error| Failure::because(Code::Unreadable, path.display(), e);
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fix7-report-");
-    #[cfg(unix)]
-    {
-        // What the reader's umask leaves: a report is there to be passed on.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(parent).map_err(failed)?;
+    // What the reader's umask leaves: a report is there to be passed on.
+    let mut file = surroundings::pending(parent, 0o666).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.flush()).map_err(failed)?;
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {

@@ -8,7 +8,7 @@
 //! s3://bucket/prefix  AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 //! ```
 //!
-//! `curl` brings TLS with the system's own roots, proxies, and the signatures of S3, and every system keeps it patched.
+//! `curl` brings TLS with the system's own roots (or those of `CURL_CA_BUNDLE`), proxies, and the signatures of S3, and every system keeps it patched.
 //! Secrets go to it by its standard input: a command line is everybody's to read.
 
 use std::fmt::Write as _;
@@ -88,10 +88,7 @@ impl Site {
                     let parent = file.parent().unwrap_or(root);
                     std::fs::create_dir_all(parent).map_err(failed)?;
                     // A reader sees the old file or the new one.
-                    let mut pending = tempfile::Builder::new()
-                        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-                        .tempfile_in(parent)
-                        .map_err(failed)?;
+                    let mut pending = surroundings::pending(parent, 0o644).map_err(failed)?;
                     pending.write_all(bytes).map_err(failed)?;
                     pending.persist(&file).map_err(|e| failed(e.error))?;
                 }

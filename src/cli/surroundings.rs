@@ -93,6 +93,18 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// A file in the making in this directory: whoever looks sees it whole, in its place, or not at all. `mode` is what the
+/// umask leaves of it, where there are modes.
+pub(super) fn pending(parent: &Path, mode: u32) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fix7-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder.tempfile_in(parent)
+}
+
 /// Keeps the machine's git configuration, prompts and identities out of a child, and puts `directory` first
 /// on its path.
 pub(super) fn scrub_git(child: &mut std::process::Command, directory: Option<&Path>) {

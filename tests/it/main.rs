@@ -38,6 +38,8 @@ mod bundles;
 mod proofs;
 mod witnesses;
 mod tiles;
+mod tls;
+mod manual;
 mod oracle;
 mod journey;
 mod independent;

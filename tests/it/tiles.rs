@@ -21,7 +21,7 @@ impl Stage {
 }
 
 /// A server, ended with the test.
-struct Server(Child);
+pub struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -31,12 +31,12 @@ impl Drop for Server {
 }
 
 /// Ports that nobody listens on now.
-fn ports<const N: usize>() -> [u16; N] {
+pub fn ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 
-fn started(command: &mut Command, port: u16) -> Server {
+pub fn started(command: &mut Command, port: u16) -> Server {
     let server = Server(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts"));
     let since = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
