@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::answer::{Answer, Failure, Ui};
+use super::decision::label;
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
 use super::surroundings;
@@ -13,7 +14,7 @@ use crate::dsse;
 use crate::keys::is_sample;
 use crate::policy::Policy;
 use crate::state::State;
-use crate::statement::{Genesis, KeyEntry, Label, POLICY_FILE, Role, Statement};
+use crate::statement::{Genesis, KeyEntry, POLICY_FILE, Role, Statement};
 use crate::verdict::{Code, Reason};
 
 /// Arguments of `init`.
@@ -159,9 +160,4 @@ fn policy(args: &Args) -> Result<Policy, Failure> {
         policy = parse(&policy.with_executable(pin, env!("CARGO_PKG_VERSION")), &"the policy with its pins")?;
     }
     Ok(policy)
-}
-
-fn label(text: &str) -> Result<Label, Failure> {
-    text.parse()
-        .map_err(|e| Failure::because(Code::PathForbidden, format!("name `{}`", text.escape_default()), e))
 }

@@ -1,5 +1,6 @@
 //! The C2SP formats against two implementations by others, `signed_note` and `tlog_tiles`: theirs read by us, ours by
-//! them. They are a program of their own, `tests/oracle`, built here.
+//! them. They are a program of their own, `tests/oracle`, built here. Cosignatures, which neither has, against Python's
+//! `cryptography`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,8 +10,9 @@ use base64ct::{Base64, Encoding};
 use fix7_ledger::digest::Digest;
 use fix7_ledger::keys::{SecretKey, Signer};
 use fix7_ledger::merkle;
+use fix7_ledger::time::Timestamp;
 use fix7_ledger::tlog::checkpoint::{self, Checkpoint};
-use fix7_ledger::tlog::note::{Role, VerifierKey};
+use fix7_ledger::tlog::note::{NoteSignature, Role, VerifierKey};
 use fix7_ledger::tlog::tile;
 
 use crate::harness::{Ran, Scratch};
@@ -105,4 +107,46 @@ fn roots_proofs_and_tiles_are_the_same() {
             assert!(theirs.lines().any(|theirs| theirs == line), "size {size}: {}", tile.path());
         }
     }
+}
+
+#[test]
+fn they_verify_our_cosignatures_and_we_verify_theirs() {
+    let Some(python) = std::env::var_os("FIX7_TEST_PYTHON") else {
+        panic!("run the tests with ./test (FIX7_TEST_PYTHON is not set)");
+    };
+    let scratch = Scratch::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cosignature.py");
+    let (python, script) = (python.to_str().expect("UTF-8"), script.to_str().expect("UTF-8"));
+    let other = |arguments: &[&str]| scratch.program(".", python, &[&[script], arguments].concat());
+    let head = Checkpoint::new(ORIGIN, 7, merkle::root(&leaves(7))).expect("a head");
+    let time = "2026-11-23T08:00:00Z".parse::<Timestamp>().expect("a time");
+    let witness = "witness.example/w";
+    let key = |seed| VerifierKey::new(witness, Role::Witness, signer(seed).public()).expect("a key");
+    let signed = checkpoint::sign(&head, &signer(9)).expect("signed");
+    let mut ours = signed.clone();
+    ours.add(checkpoint::cosign(&head, witness, &signer(5), time).expect("cosigned")).expect("room");
+    scratch.write("ours", ours.to_text());
+    let verify = |key: &VerifierKey, file: &str| other(&["verify", &key.to_string(), file]);
+    assert_eq!(verify(&key(5), "ours").ok().stdout.trim(), time.unix_seconds().to_string());
+    assert_ne!(verify(&key(6), "ours").exit, 0, "another witness' key");
+    scratch.write("changed", ours.to_text().replace("\n7\n", "\n8\n"));
+    assert_ne!(verify(&key(5), "changed").exit, 0, "another size");
+
+    scratch.write("text", head.to_text());
+    let seed = "05".repeat(32);
+    let made = other(&["sign", witness, &seed, &time.unix_seconds().to_string(), "text"]).ok().stdout;
+    let (their_key, line) = made.trim_end().split_once('\n').expect("a key and a line");
+    assert_eq!(their_key, key(5).to_string());
+    let mut theirs = signed.clone();
+    theirs.add(NoteSignature::parse(line).expect("a line")).expect("room");
+    assert_eq!(checkpoint::cosigned_at(&theirs, &key(5)).expect("reads"), Some(time));
+    assert_eq!(theirs.to_text(), ours.to_text(), "ed25519 is deterministic: there is one note");
+    assert_eq!(checkpoint::cosigned_at(&theirs, &key(6)).expect("reads"), None);
+    // Their signature for another moment under our head.
+    let later = other(&["sign", witness, &seed, "1", "text"]).ok().stdout;
+    let (_, later) = later.trim_end().split_once('\n').expect("a line");
+    let (stamp, body) = (&line[..line.len() - 88], &later[later.len() - 88..]);
+    let mut mixed = signed;
+    mixed.add(NoteSignature::parse(&format!("{stamp}{body}")).expect("a line")).expect("room");
+    assert!(checkpoint::cosigned_at(&mixed, &key(5)).is_err(), "another time than the one that was signed");
 }

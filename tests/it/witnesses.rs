@@ -123,6 +123,73 @@ fn a_witness_signs_one_history_and_keeps_what_contradicts_it() {
 }
 
 #[test]
+fn of_two_histories_that_ask_at_once_a_witness_signs_one() {
+    let stage = Stage::new();
+    let log = stage.checkpoint("work", "head");
+    stage.witness("wanda", &log);
+    stage.request("0");
+    stage.cosign("wanda", "request").ok();
+    // The same four entries, and two servers with another fifth each.
+    stage.git(".", &["clone", "-q", "--bare", "work", "other.git"]).ok();
+    for (repo, name) in [("work", "one"), ("other.git", "two")] {
+        stage.grant(repo).ok();
+        stage.checkpoint(repo, name);
+        stage.scratch.write(
+            &format!("request-{name}"),
+            format!("old 4\n{}\n{}", grown(&stage, repo), stage.text(name)),
+        );
+    }
+    let asking: Vec<_> = (0..12)
+        .map(|n| {
+            let name = if n % 2 == 0 { "one" } else { "two" };
+            let words = [
+                "witness",
+                "cosign",
+                &format!("request-{name}"),
+                "--dir",
+                "wanda",
+                "--key",
+                "keys/wanda",
+                "--json",
+            ];
+            let mut command = stage.scratch.binary(&words);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            (name, command.spawn().expect("starts"))
+        })
+        .collect();
+    let mut signed = std::collections::BTreeSet::new();
+    let mut answered = 0;
+    for (name, child) in asking {
+        let ran = Ran::of(name, child.wait_with_output().expect("ends"));
+        match ran.exit {
+            0 => drop(signed.insert(name)),
+            // Another size than it asked from by then; or, where it knows better, a fork.
+            5 | 75 => {}
+            other => panic!("{name}: exit {other}: {}", ran.stdout),
+        }
+        answered += 1;
+    }
+    assert_eq!((signed.len(), answered), (1, 12), "one history: {signed:?}");
+    let memory =
+        fix7_ledger::digest::Digest::of(stage.text("head").lines().next().expect("an origin").as_bytes());
+    let kept = stage.text(&format!("wanda/{memory}"));
+    let winner = signed.first().expect("one");
+    assert!(
+        kept.starts_with(stage.text(winner).split("\n\n").next().expect("a head")),
+        "what it signed is what it kept"
+    );
+}
+
+/// The proof lines from four entries to a ledger's five.
+fn grown(stage: &Stage, repo: &str) -> String {
+    let request = ["witness", "request", "--repo", repo, "--old", "4", "--out", "its-request"];
+    stage.us(&request).ok();
+    let text = stage.text("its-request");
+    let (proof, _) = text.split_once("\n\n").expect("a proof and a checkpoint");
+    proof.split_once('\n').map_or(String::new(), |(_, hashes)| format!("{hashes}\n"))
+}
+
+#[test]
 fn answers_of_strangers_and_broken_ones_are_not_added() {
     let stage = Stage::new();
     let log = stage.checkpoint("work", "head");
