@@ -27,6 +27,8 @@ use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, is_nfc_quick};
 
+mod quick;
+
 /// Largest document in bytes: a file that only exists to exhaust the reader's memory is refused unread.
 pub const MAX_BYTES: usize = 8 << 20;
 /// Deepest nesting: stops stack exhaustion by `[[[[…`.
@@ -76,6 +78,11 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonError> {
 /// # Errors
 /// See [`CanonError`].
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CanonError> {
+    if quick::is_canonical(bytes)
+        && let Ok(document) = serde_json::from_slice(bytes)
+    {
+        return Ok(document);
+    }
     let value = parse(bytes)?;
     let canonical = rendered(&value)?;
     if canonical != bytes {
@@ -303,7 +310,53 @@ mod tests {
         })
     }
 
+    /// The strict way alone.
+    fn strictly(bytes: &[u8]) -> Option<Value> {
+        let value = parse(bytes).ok()?;
+        (rendered(&value).ok()? == bytes).then_some(value)
+    }
+
+    #[test]
+    fn the_quick_look_knows_the_usual_documents() {
+        for text in [
+            r#"{"a":[1,0,true,false,null,{}],"b":"x\n\"\\","c":[]}"#,
+            r#"{"title":"FIX7 — README"}"#,
+            "9007199254740991",
+        ] {
+            assert!(quick::is_canonical(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "{\"a\": 1}",
+            "{\"b\":1,\"a\":2}",
+            "{\"a\":1,\"a\":2}",
+            "9007199254740992",
+            "01",
+            "1.0",
+            "-0",
+            "\"e\u{301}\"",
+        ] {
+            assert!(!quick::is_canonical(text.as_bytes()), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_quick_look_never_says_yes_where_the_strict_reader_says_no(
+            value in any_value(), at in any::<prop::sample::Index>(), with in "[\\[\\]{}\",:\\\\ab0-9 .e\\-]{0,2}"
+        ) {
+            // Canonical bytes, and the same with something written over a place in them.
+            let bytes = serde_json_canonicalizer::to_vec(&value).expect("a JSON value");
+            let start = at.index(bytes.len());
+            let changed = [&bytes[..start], with.as_bytes(), &bytes[(start + 1).min(bytes.len())..]].concat();
+            for bytes in [bytes, changed] {
+                if quick::is_canonical(&bytes) {
+                    let value = strictly(&bytes);
+                    prop_assert!(value.is_some(), "{}", String::from_utf8_lossy(&bytes));
+                    prop_assert_eq!(from_slice::<Value>(&bytes).ok(), value);
+                }
+            }
+        }
+
         #[test]
         fn the_writer_writes_what_the_reference_does_and_refuses_what_the_reader_would(value in any_value()) {
             let reference = serde_json_canonicalizer::to_vec(&value).expect("a JSON value");

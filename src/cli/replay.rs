@@ -145,15 +145,15 @@ impl Looked {
     fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
         let checked = check(&stored);
         let statement = checked.verified.as_ref().map(|verified| verified.statement());
-        let facts = match statement {
-            Some(statement) if statement.kind().has_packet() => {
-                Some(judge::packet_facts(&packet(&stored.files).0))
-            }
-            _ => None,
-        };
+        let packet = statement.filter(|s| s.kind().has_packet()).map(|_| packet(&stored.files));
+        let facts = packet.as_ref().map(|(packet, _)| judge::packet_facts(packet));
         let judged = match (judge, statement) {
             (Some(judge), Some(statement)) => {
-                Some((judge.policy().digest(), alone(judge, statement, &stored.files)))
+                let verdict = match packet {
+                    Some(packet) => judged_packet(judge, statement, packet),
+                    None => judge.statement(statement, &stored.files),
+                };
+                Some((judge.policy().digest(), verdict))
             }
             _ => None,
         };
@@ -179,10 +179,14 @@ impl Looked {
 
 /// What can be judged of an entry without the entries before it; what needs them, `state` asks.
 pub(super) fn alone(judge: &Judge, statement: &Statement, files: &EntryFiles) -> Verdict {
-    if !statement.kind().has_packet() {
-        return judge.statement(statement, files);
+    match statement.kind().has_packet() {
+        true => judged_packet(judge, statement, packet(files)),
+        false => judge.statement(statement, files),
     }
-    let (packet, mut verdict) = packet(files);
+}
+
+fn judged_packet(judge: &Judge, statement: &Statement, packet: (Files, Verdict)) -> Verdict {
+    let (packet, mut verdict) = packet;
     verdict.merge(judge.packet(Some(statement), &packet));
     verdict
 }

@@ -220,8 +220,9 @@ pub fn judge(
 /// # Errors
 /// The reasons: a file that is missing or not what its type says, a fault of the plan.
 pub fn facts(files: &Files) -> Result<Facts, Verdict> {
-    known_format(files)?;
-    let (lock, execution, rollback) = (read(files, LOCK), read(files, EXECUTION), read(files, ROLLBACK));
+    let lock = read(files, LOCK);
+    known_format(files, &lock)?;
+    let (execution, rollback) = (read(files, EXECUTION), read(files, ROLLBACK));
     let plan = Plan::parse(files.plan());
     match (lock, execution, rollback, plan) {
         (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts { lock, execution, rollback, plan }),
@@ -235,7 +236,10 @@ pub fn facts(files: &Files) -> Result<Facts, Verdict> {
 }
 
 /// A packet of another format is refused for that, and not for the fields that it has more or less.
-fn known_format(files: &Files) -> Result<(), Verdict> {
+fn known_format(files: &Files, read: &Result<TargetLock, Reason>) -> Result<(), Verdict> {
+    if read.as_ref().is_ok_and(|lock| lock.format == PACKET_FORMAT) {
+        return Ok(());
+    }
     let lock = files.get(LOCK).and_then(|bytes| canon::from_slice::<serde_json::Value>(bytes).ok());
     match lock.as_ref().and_then(|lock| lock.get("format")) {
         Some(format) if format.as_u64() != Some(PACKET_FORMAT) => {
@@ -254,8 +258,9 @@ fn known_format(files: &Files) -> Result<(), Verdict> {
 /// # Errors
 /// The reasons: a file that is missing or not what its type says.
 pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
-    known_format(files)?;
-    let lock: TargetLock = read(files, LOCK)?;
+    let lock = read(files, LOCK);
+    known_format(files, &lock)?;
+    let lock = lock?;
     let map: BlockerMap = read(files, BLOCKERS)?;
     let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
     let open = map.blockers.iter().filter(|b| b.state == BlockerState::Open).map(|b| b.id.clone()).collect();

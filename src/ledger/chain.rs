@@ -133,9 +133,8 @@ impl Reader {
         if taken.files.len() == MAX_FILES_PER_ENTRY {
             return Err(taken.over("files", MAX_FILES_PER_ENTRY));
         }
-        let mut content = Vec::new();
         let left = MAX_FILE_BYTES.min(MAX_ENTRY_BYTES - taken.bytes);
-        self.read(id, Kind::Blob, left, &mut content)?;
+        let content = self.blob(id, left)?;
         taken.bytes += content.len() as u64;
         Ok(content)
     }

@@ -39,6 +39,7 @@ mod pack;
 pub mod push;
 mod remote;
 mod ref_lock;
+mod repeated;
 mod repository;
 mod tree;
 mod witness;

@@ -17,6 +17,7 @@ use gix::odb::{HandleArc, Header as _, Store};
 
 use super::error::{Error, Result};
 use super::limits::{MAX_ALLOCATION_BYTES, SPARE_PACKS};
+use super::repeated::Repeated;
 use crate::verdict::Code;
 
 /// A git object id, SHA-1.
@@ -88,13 +89,14 @@ pub fn parse_oid(text: &[u8]) -> Option<Oid> {
 #[derive(Clone)]
 pub(crate) struct Stores {
     stores: Vec<Arc<Store>>,
+    repeated: Arc<Repeated>,
 }
 
 impl Stores {
     /// Opens object directories (each with its own `info/alternates`).
     pub(crate) fn open(directories: &[PathBuf]) -> Result<Stores> {
         let stores = directories.iter().map(|d| open_store(d).map(Arc::new)).collect::<Result<_>>()?;
-        Ok(Stores { stores })
+        Ok(Stores { stores, repeated: Arc::default() })
     }
 
     /// A reader of its own for one thread.
@@ -106,7 +108,7 @@ impl Stores {
             // While a hook decides, a miss in the repository's own store is the usual case, not news.
             own.refresh_never();
         }
-        Reader { handles }
+        Reader { handles, repeated: self.repeated.clone() }
     }
 }
 
@@ -124,6 +126,7 @@ fn open_store(directory: &Path) -> Result<Store> {
 /// Reads objects for one thread.
 pub struct Reader {
     handles: Vec<HandleArc>,
+    repeated: Arc<Repeated>,
 }
 
 impl Reader {
@@ -170,6 +173,22 @@ impl Reader {
             return Ok(kind);
         }
         Err(Error::found(Code::ObjectMissing, format_args!("git object {id}"), "no such object"))
+    }
+
+    /// A blob's content. One that many entries share is read and hashed once or twice, not for each of them.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub(super) fn blob(&self, id: &Oid, limit: u64) -> Result<Vec<u8>> {
+        if let Some(content) = self.repeated.get(id)
+            && content.len() as u64 <= limit
+        {
+            return Ok(content.to_vec());
+        }
+        let mut content = Vec::new();
+        self.read(id, Kind::Blob, limit, &mut content)?;
+        self.repeated.note(id, &content);
+        Ok(content)
     }
 
     /// Reads an object that must be of one kind.
