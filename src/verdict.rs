@@ -141,6 +141,8 @@ codes! {
     BeginMissing "BEGIN_MISSING" Refused "begin with `fix7-ledger begin`, and record the rehearsal with the same grant"
     RunOpen "RUN_OPEN" NotEstablished "record how the rehearsal ended, also a failed one, or void the begin and say why"
     EntrySuspect "ENTRY_SUSPECT" NotEstablished "have an auditor check the entry and confirm it (`fix7-ledger note --confirm`), or void it"
+    NumberMissing "NUMBER_MISSING" NotEstablished "record what was rehearsed under that number, also a failed one, or void the number and say why (`fix7-ledger void --number`)"
+    NumberInvalid "NUMBER_INVALID" Refused "number what an operator signs from 1 on, one by one: this program does"
     GrantMissing "GRANT_MISSING" Refused "ask an owner for a grant (`fix7-ledger grant issue`)"
     GrantSpent "GRANT_SPENT" Refused "each grant serves one rehearsal: ask an owner for another"
     GrantMismatch "GRANT_MISMATCH" Refused "the grant is for another scope, clone or operator: ask an owner for one that fits"

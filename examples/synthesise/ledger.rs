@@ -110,7 +110,12 @@ impl<'a> Book<'a> {
     fn begin(bulk: Bulk<'a>) -> Result<Book<'a>, Failure> {
         let (owner, operator, policy) = (key("owner"), key("operator"), specimen::policy());
         let entry = |name: &str, key: &SecretKey, role| -> Result<KeyEntry, Failure> {
-            Ok(KeyEntry { name: name.parse()?, public: key.public().clone(), roles: BTreeSet::from([role]) })
+            Ok(KeyEntry {
+                name: name.parse()?,
+                person: None,
+                public: key.public().clone(),
+                roles: BTreeSet::from([role]),
+            })
         };
         let keys = vec![entry("olga", &owner, Role::Owner)?, entry("otto", &operator, Role::Operator)?];
         let genesis = Genesis { demo: false, keys, name: "synthesised".parse()?, owner_threshold: 1 };
@@ -166,6 +171,7 @@ impl<'a> Book<'a> {
                     let subjects =
                         packet.iter().map(|(path, bytes)| (path.clone(), Digest::of(bytes))).collect();
                     let rehearsal = Rehearsal {
+                        number: None,
                         begin: None,
                         date: time(seq)?.date(),
                         grant: *grant,

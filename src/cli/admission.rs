@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 /// Verbs that ask for a rehearsal.
 const ASKING: [&str; 4] = ["rehearse", "rerun", "survey", "demo"];
 /// Options whose values name files, ledgers and numbers: they ask for nothing. The source is judged by its own rule.
-const NAMING: [&str; 11] = [
+const NAMING: [&str; 12] = [
     "--source",
     "--plan",
     "--out",
@@ -22,6 +22,7 @@ const NAMING: [&str; 11] = [
     "--threads",
     "--migrations",
     "--dir",
+    "--operator",
 ];
 
 /// What speaks against the arguments of this call, the program's name left out.

@@ -48,6 +48,11 @@ impl Answer {
         self
     }
 
+    /// The words so far.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Adds a fact to the JSON form.
     pub fn with(mut self, key: &str, fact: impl Serialize) -> Answer {
         let value = serde_json::to_value(fact).unwrap_or(Value::Null);

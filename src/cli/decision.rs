@@ -14,7 +14,7 @@ use super::{proposal, replay, show, surroundings};
 use crate::digest::Digest;
 use crate::dsse::{self, Signatures};
 use crate::entry::Entry;
-use crate::keys::Signer;
+use crate::keys::{Fingerprint, Signer};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::statement::{Claim, Label, POLICY_FILE, Proposal, Statement};
@@ -47,10 +47,10 @@ impl From<Claim> for Decided {
     }
 }
 
-/// Signs what `make` decides in view of the ledger's state, and appends or proposes it.
+/// Signs what `make` decides in view of the signer and the ledger's state, and appends or proposes it.
 pub(super) fn decide(
     args: &DecisionArgs,
-    make: impl FnOnce(&State) -> Result<Decided, Failure>,
+    make: impl FnOnce(&Fingerprint, &State) -> Result<Decided, Failure>,
 ) -> Result<Answer, Failure> {
     let signer = keyring::signer(&args.key)?;
     let mut others = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn decide(
     }
     let (state, _) = replay::trusted(&args.place)?;
     let (id, nonce) = (replay::ledger_id(&state)?, surroundings::statement_nonce()?);
-    let decided = make(&state)?;
+    let decided = make(&signer.public().fingerprint(), &state)?;
     let (statement, policy) = match (decided.claim, decided.policy) {
         (Claim::Policy(change), Some(policy)) => {
             let text = String::from_utf8_lossy(policy.bytes()).into_owned();

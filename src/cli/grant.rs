@@ -9,7 +9,7 @@ use super::answer::{Answer, Failure, Ui};
 use super::decision::{self, Decided, DecisionArgs};
 use super::place::Place;
 use super::table::Table;
-use super::{correct, key_change, record, replay};
+use super::{correct, key_change, recording, replay};
 use crate::digest::Digest;
 use crate::keys::Fingerprint;
 use crate::rehearse::plan;
@@ -83,7 +83,7 @@ fn issue(args: &Issue) -> Result<Answer, Failure> {
         None => None,
     };
     let mut operator = None;
-    let answer = decision::decide(&args.decision, |state| {
+    let answer = decision::decide(&args.decision, |_, state| {
         let key = self::operator(state, &args.operator)?;
         operator = Some(key);
         Ok(Decided::from(Claim::Grant(Grant {
@@ -98,7 +98,7 @@ fn issue(args: &Issue) -> Result<Answer, Failure> {
 
 fn revoke(args: &Revoke) -> Result<Answer, Failure> {
     let (state, _) = replay::trusted(&args.decision.place)?;
-    let of = record::named_grant(&state, &args.grant)?;
+    let of = recording::named_grant(&state, &args.grant)?;
     correct::void_leaf(&args.decision, of, &args.reason)
 }
 

@@ -134,7 +134,7 @@ fn keys(args: &Args) -> Result<Vec<KeyEntry>, Failure> {
                 Some(known) => {
                     known.roles.insert(role);
                 }
-                None => keys.push(KeyEntry { name, public, roles: BTreeSet::from([role]) }),
+                None => keys.push(KeyEntry { name, person: None, public, roles: BTreeSet::from([role]) }),
             }
         }
     }

@@ -19,6 +19,9 @@ pub(super) struct AddArgs {
     /// What the key may do: owner, operator, auditor, or alone log or witness. May be given several times.
     #[arg(long, value_name = "ROLE", required = true)]
     role: Vec<String>,
+    /// The key is another one of this person, who has one here. One person counts once, with however many keys.
+    #[arg(long, value_name = "NAME")]
+    person: Option<String>,
 }
 
 /// Arguments of `key retire`.
@@ -50,13 +53,14 @@ pub(super) fn add(args: &AddArgs) -> Result<Answer, Failure> {
         .ok_or_else(|| Failure::because(Code::KeyUnreadable, &args.holder, "expected NAME=KEY"))?;
     let (name, public) = (decision::label(name)?, keyring::public(key)?);
     let roles = args.role.iter().map(|text| role(text)).collect::<Result<_, _>>()?;
-    let change = KeyChange::Add(Box::new(KeyEntry { name, public, roles }));
-    decision::decide(&args.decision, |_| Ok(Decided::from(Claim::Key(change))))
+    let person = args.person.as_deref().map(decision::label).transpose()?;
+    let change = KeyChange::Add(Box::new(KeyEntry { name, person, public, roles }));
+    decision::decide(&args.decision, |_, _| Ok(Decided::from(Claim::Key(change))))
 }
 
 /// Ends a key in order.
 pub(super) fn retire(args: &RetireArgs) -> Result<Answer, Failure> {
-    decision::decide(&args.decision, |state| {
+    decision::decide(&args.decision, |_, state| {
         let (key, name) = holder(state, &args.holder)?;
         Ok(Decided::from(Claim::Key(KeyChange::Retire(KeyEnd { key, name }))))
     })
@@ -64,7 +68,7 @@ pub(super) fn retire(args: &RetireArgs) -> Result<Answer, Failure> {
 
 /// Ends a key at an earlier position.
 pub(super) fn revoke(args: &RevokeArgs) -> Result<Answer, Failure> {
-    decision::decide(&args.decision, |state| {
+    decision::decide(&args.decision, |_, state| {
         let (key, name) = holder(state, &args.holder)?;
         let revocation = KeyRevocation { key, last_valid_seq: args.last_valid_seq, name };
         Ok(Decided::from(Claim::Key(KeyChange::Revoke(revocation))))

@@ -31,7 +31,8 @@ pub(super) fn of(state: &State, last: Option<&RehearsalRecord>) -> Result<Vec<St
         }
         None => {}
     }
-    if let Some(record) = last.filter(|record| record.void.is_none() && record.independent_reruns() == 0) {
+    if let Some(record) = last.filter(|record| record.void.is_none() && state.independent_reruns(record) == 0)
+    {
         steps.push(format!(
             "somebody else repeats #{seq}: fix7-ledger show {seq} --extract DIR, rerun --packet DIR, record --rerun-of {seq}",
             seq = record.seq

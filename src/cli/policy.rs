@@ -66,7 +66,7 @@ fn show(place: &Place) -> Result<Answer, Failure> {
 fn propose(args: &Propose) -> Result<Answer, Failure> {
     let bytes = surroundings::read(&args.file, policy::MAX_BYTES as u64)?;
     let new = Policy::parse(&bytes).map_err(|e| Failure::because(Code::Malformed, args.file.display(), e))?;
-    decision::decide(&args.decision, |state| {
+    decision::decide(&args.decision, |_, state| {
         // Asked before anybody signs, so that no proposal goes round that can never be applied.
         let loosened = state.policy().map(|old| old.tightened_by(&new)).unwrap_or_default();
         if !loosened.accepted() {

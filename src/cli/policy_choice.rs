@@ -1,4 +1,4 @@
-//! Which policy a verb judges by.
+//! Which policy a verb judges by, and what the owners of the ledger here decided.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,7 @@ use super::answer::Failure;
 use super::place::Place;
 use super::{replay, surroundings};
 use crate::policy::{MAX_BYTES, Policy};
+use crate::state::State;
 use crate::verdict::Code;
 
 /// The policy of a file, of the ledger here, or the default one.
@@ -26,13 +27,20 @@ impl PolicyChoice {
             let bytes = surroundings::read(path, MAX_BYTES as u64)?;
             return Policy::parse(&bytes).map_err(|e| Failure::because(Code::Malformed, path.display(), e));
         }
-        if self.place.existing().is_ok() {
-            let (state, _) = replay::trusted(&self.place)?;
+        if let Some(state) = self.state()? {
             return Ok(state.policy().cloned().unwrap_or_else(Policy::default_policy));
         }
         let pinned = Policy::default_policy()
             .with_executable(surroundings::executable_digest()?, env!("CARGO_PKG_VERSION"));
         Policy::parse(&pinned)
             .map_err(|e| Failure::because(Code::Malformed, "the default policy with its pin", e))
+    }
+
+    /// The state of the ledger here, where there is one.
+    pub(super) fn state(&self) -> Result<Option<State>, Failure> {
+        match self.place.existing() {
+            Ok(_) => Ok(Some(replay::trusted(&self.place)?.0)),
+            Err(_) => Ok(None),
+        }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let given = packet_directory::read(&args.packet)?;
     let before = digest(&given);
     let mut verdict = Judge::new(&policy).packet(None, &given);
+    verdict.merge(judge::overclaimed(args.choice.state()?.as_ref(), &given));
     let facts = judge::facts(&given)?;
     let run = probes::run(&facts, &policy, &validator::judge(&facts, &policy));
     verdict.merge(probes::faults(&run, policy.probes()));

@@ -9,13 +9,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, Ui};
+use super::place::Place;
 use super::policy_choice::PolicyChoice;
-use super::{dump, keyring, packet_directory, rehearsed, surroundings};
+use super::writing::LOCK_PATIENCE;
+use super::{dump, key_change, keyring, numbering, packet_directory, rehearsed, replay, surroundings};
 use crate::canon;
 use crate::evidence::isolation::Level;
 use crate::evidence::lock::AttestedDump;
 use crate::evidence::{EngineName, Plan};
 use crate::judge::{self, derive, request};
+use crate::keys::Fingerprint;
 use crate::packet::{Files, MANIFEST, manifest};
 use crate::policy::Policy;
 use crate::rehearse::isolation::Wanted;
@@ -24,6 +27,8 @@ use crate::rehearse::postgres::programs::Programs;
 use crate::rehearse::postgres::rehearsal;
 use crate::rehearse::run::{self, Event, Part, Rehearsal, Request};
 use crate::rehearse::{RehearseError, plan};
+use crate::state::State;
+use crate::statement::Role;
 use crate::verdict::{Code, Verdict};
 
 /// Arguments of `rehearse`.
@@ -47,6 +52,10 @@ pub(super) struct Args {
     /// Where the packet goes: a directory that does not exist yet.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Who rehearses, by the name or the fingerprint of a key of the ledger here: takes this operator's next running
+    /// number before the rehearsal begins. A number that is never recorded is missed.
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -99,6 +108,16 @@ impl Settings {
     pub(super) fn policy(&self) -> Result<Policy, Failure> {
         self.choice.policy()
     }
+
+    /// Which ledger.
+    pub(super) fn place(&self) -> &Place {
+        &self.choice.place
+    }
+
+    /// The state of the ledger here, where there is one.
+    pub(super) fn state(&self) -> Result<Option<State>, Failure> {
+        self.choice.state()
+    }
 }
 
 /// The isolation levels, and the best of them.
@@ -119,9 +138,18 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     packet_directory::vacant(&run_file(&args.out))?;
     let plan = plan_in(&args.plan)?;
     let source = args.source()?;
-    let (rehearsal, policy) = rehearse(&source, plan, &args.settings, ui)?;
+    let mut given = None;
+    let begins = || {
+        given = args.number()?;
+        Ok(())
+    };
+    let (mut rehearsal, policy) = rehearse(&source, plan, &args.settings, begins, ui)?;
+    if let Some((operator, number)) = &given {
+        rehearsal.run.extend(numbering::noted(operator, *number));
+    }
     let files = packet(&rehearsal, &policy)?;
-    let verdict = judge::judge(&policy, None, None, &files);
+    let mut verdict = judge::Judge::new(&policy).packet(None, &files);
+    verdict.merge(judge::overclaimed(args.settings.state()?.as_ref(), &files));
     // Evidence of a rollback that failed is worth keeping; a claim or a secret is not written anywhere.
     let unwritable = [Code::ClaimFound, Code::Undecidable, Code::SecretsForbidden];
     let found = verdict.reasons().iter().filter(|reason| unwritable.contains(&reason.code));
@@ -142,6 +170,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     Ok(Answer::done(text)
         .with("packet", &args.out)
         .with("packet_tree", tree)
+        .with("number", given.map(|(_, number)| number))
         .with("isolation_level", u8::from(rehearsal.facts.lock.isolation.level))
         .with("legs", rehearsed::legs(&rehearsal))
         .with("nondeterministic", rehearsal.facts.rollback.nondeterministic)
@@ -150,6 +179,31 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
 }
 
 impl Args {
+    /// The operator's next number, given out from here on; demanded where the policy does.
+    fn number(&self) -> Result<Option<(Fingerprint, u64)>, Failure> {
+        let (place, state) = (self.settings.place(), self.settings.state()?);
+        let Some(name) = &self.operator else {
+            let rules = state.as_ref().and_then(State::policy).map(|policy| *policy.ledger_rules());
+            return match rules.is_some_and(|rules| rules.require_numbers) {
+                true => Err(Failure::because(
+                    Code::NumberInvalid,
+                    "--operator",
+                    "the ledger's policy requires a running number: name who rehearses",
+                )),
+                false => Ok(None),
+            };
+        };
+        let (repo, _, _) = place.existing()?;
+        let lock = repo.lock(LOCK_PATIENCE)?;
+        let (state, _) = replay::trusted(place)?;
+        let (operator, _) = key_change::holder(&state, name)?;
+        let may = state.may(&operator, Role::Operator);
+        if !may.accepted() {
+            return Err(may.into());
+        }
+        Ok(Some((operator, numbering::give(&repo, &lock, &state, &operator)?)))
+    }
+
     /// What is rehearsed on: of a dump everything is judged that can be before it is opened.
     fn source(&self) -> Result<Source, Failure> {
         match (&self.source, &self.dump, &self.operator_key) {
@@ -179,11 +233,13 @@ fn plan_in(directory: &Path) -> Result<Plan, Failure> {
     })
 }
 
-/// Rehearses under the policy that the settings name. What is asked for is judged before anything is opened.
+/// Rehearses under the policy that the settings name. What is asked for is judged before anything is opened; then
+/// `begins` is called.
 pub(super) fn rehearse(
     source: &Source,
     plan: Plan,
     settings: &Settings,
+    begins: impl FnOnce() -> Result<(), Failure>,
     ui: &Ui,
 ) -> Result<(Rehearsal, Policy), Failure> {
     let policy = settings.choice.policy()?;
@@ -206,6 +262,7 @@ pub(super) fn rehearse(
     let minimum = policy.isolation_minimum(engine.name());
     let minimum = Level::try_from(minimum)
         .map_err(|e| Failure::because(Code::IsolationUnavailable, "the policy's isolation minimum", e))?;
+    begins()?;
     let bar = progress(ui);
     let started = surroundings::now()?;
     let mut events = |event: Event| match event {

@@ -1,10 +1,12 @@
-//! `rerun`: rehearse again from a packet's own plan, and compare every byte (R52).
+//! `rerun`: rehearse again from a packet's own plan, and compare every byte (R52). With `--record`, whoever reached the packet
+//! of a rehearsal says so in the ledger.
 
 use std::path::PathBuf;
 
 use super::answer::{Answer, Failure, Ui};
 use super::rehearse::Source;
-use super::{packet_directory, rehearse};
+use super::rerun_record::{RecordArgs, Recorder};
+use super::{numbering, packet_directory, rehearse};
 use crate::judge::derive::compare;
 use crate::judge::{self, Judge};
 use crate::packet::{FACTS, Files, MANIFEST, TREE, manifest};
@@ -29,6 +31,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    recording: RecordArgs,
+    #[command(flatten)]
     settings: rehearse::Settings,
 }
 
@@ -37,7 +41,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         packet_directory::vacant(out)?;
     }
     let given = packet_directory::read(&args.packet)?;
-    let verdict = Judge::new(&args.settings.policy()?).packet(None, &given);
+    let mut verdict = Judge::new(&args.settings.policy()?).packet(None, &given);
+    verdict.merge(judge::overclaimed(args.settings.state()?.as_ref(), &given));
     if !verdict.accepted() {
         return Err(verdict.into());
     }
@@ -51,8 +56,18 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
             return Err(Failure::because(Code::RequestForbidden, "what to rehearse on", found));
         }
     };
+    let place = args.settings.place().clone();
+    let recorder = Recorder::asked(&place, &args.recording, &given)?;
     let settings = args.settings.at(facts.lock.isolation.level);
-    let (rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, ui)?;
+    let mut number = None;
+    let begins = || {
+        number = recorder.as_ref().map(|recorder| recorder.number(&place)).transpose()?;
+        Ok(())
+    };
+    let (mut rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, begins, ui)?;
+    if let Some((operator, number)) = &number {
+        rehearsal.run.extend(numbering::noted(operator, *number));
+    }
     let again = rehearse::packet(&rehearsal, &policy)?;
     if let Some(out) = &args.out {
         packet_directory::write(out, &again)?;
@@ -60,17 +75,32 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
     let (differing, verdict) = compared(&given, &again);
     let tree = |files: &Files| files.get(MANIFEST).map(manifest::tree_digest);
     let equal = differing.is_empty();
-    let text = match equal {
+    let mut text = match equal {
         true => format!("reached again: {} files, every byte equal", again.len()),
         false => format!("NOT reached again: {} files differ: {}", differing.len(), differing.join(", ")),
     };
-    Ok(Answer::done(text)
-        .with("tree_equal", tree(&given) == tree(&again))
-        .with("manifest_equal", given.get(MANIFEST) == again.get(MANIFEST))
-        .with("packet_tree", tree(&given))
-        .with("packet_tree_again", tree(&again))
+    let level = u8::from(rehearsal.facts.lock.isolation.level);
+    let (tree_given, tree_again) = (tree(&given), tree(&again));
+    let manifest_equal = given.get(MANIFEST) == again.get(MANIFEST);
+    let mut answer = Answer::default();
+    match (&recorder, &number) {
+        (Some(recorder), _) if equal => {
+            answer = recorder.record(&place, again, rehearsal.run, &args.recording, ui)?;
+            text.push_str(&format!("\n{}", answer.text()));
+        }
+        (Some(_), Some((_, number))) => text.push_str(&format!(
+            "\nnothing is recorded; number {number} is missed until `fix7-ledger void --number {number}` says why"
+        )),
+        _ => {}
+    }
+    Ok(answer
+        .saying(text)
+        .with("tree_equal", tree_given == tree_again)
+        .with("manifest_equal", manifest_equal)
+        .with("packet_tree", tree_given)
+        .with("packet_tree_again", tree_again)
         .with("differing", differing)
-        .with("isolation_level", u8::from(rehearsal.facts.lock.isolation.level))
+        .with("isolation_level", level)
         .ending(u8::from(!equal), verdict))
 }
 

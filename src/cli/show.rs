@@ -60,14 +60,15 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     let repeated = state.rehearsal(&checked.leaf_hash()).map_err(Reason::from)?;
     let statement =
         stored.files.get(STATEMENT_FILE).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
-    let since = Since { suspect, rehearsal: repeated.as_ref() };
+    let rehearsal = repeated.as_ref().map(|record| (record, state.independent_reruns(record)));
+    let since = Since { suspect, rehearsal };
     let text = shown::page(&stored, &checked, &since, statement.as_ref());
     Ok(Answer::done(text)
         .with("seq", leaf.seq)
         .with("leaf", checked.leaf_hash())
         .with("commit", &stored.oid)
         .with("suspect", suspect.is_some())
-        .with("independent_reruns", repeated.as_ref().map(|record| record.independent_reruns()))
+        .with("independent_reruns", rehearsal.map(|(_, others)| others))
         .with("void", repeated.as_ref().and_then(|record| record.void))
         .with("trailers", leaf.to_text())
         .with("statement", statement)

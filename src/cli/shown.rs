@@ -20,7 +20,8 @@ use crate::statement::{Outcome, PACKET_DIR};
 /// What the entries after this one say of it.
 pub(super) struct Since<'a> {
     pub(super) suspect: Option<&'a Suspect>,
-    pub(super) rehearsal: Option<&'a RehearsalRecord>,
+    /// With how many others reached its packet.
+    pub(super) rehearsal: Option<(&'a RehearsalRecord, u64)>,
 }
 
 /// The page.
@@ -40,8 +41,8 @@ pub(super) fn page(
         let word = paint("SUSPECT", Tone::Bad);
         text.push_str(&format!("  {word}: entry {} revoked its key {}\n", suspect.revoked_by, suspect.key));
     }
-    if let Some(record) = since.rehearsal {
-        text.push_str(&format!("  result  {}\n", came_to(record)));
+    if let Some((record, others)) = since.rehearsal {
+        text.push_str(&format!("  result  {}\n", came_to(record, others)));
     }
     if let Some(legs) = legs(stored) {
         text.push_str(&format!("\n{legs}\n"));
@@ -57,15 +58,15 @@ pub(super) fn page(
 }
 
 /// What a rehearsal came to, and who else reached it.
-pub(super) fn came_to(record: &RehearsalRecord) -> String {
+pub(super) fn came_to(record: &RehearsalRecord, others: u64) -> String {
     let tone = match (record.result, record.void) {
         (Outcome::RollbackExact, None) => Tone::Good,
         _ => Tone::Bad,
     };
-    let others = match record.independent_reruns() {
+    let others = match others {
         0 => "nobody else has repeated it".to_owned(),
-        1 => "the same packet reached by 1 other key".to_owned(),
-        more => format!("the same packet reached by {more} other keys"),
+        1 => "the same packet reached by 1 other".to_owned(),
+        more => format!("the same packet reached by {more} others"),
     };
     let void = record.void.map_or(String::new(), |seq| format!(", VOID by entry {seq}"));
     format!("{}, {others}{void}", paint(record.result.name(), tone))

@@ -10,6 +10,7 @@
 //! next        anna has a grant: fix7-ledger rehearse, then record
 //! ```
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui, escaped};
@@ -19,9 +20,10 @@ use super::screen::when;
 use super::shown::came_to;
 use super::table::{Cell, Table, Tone, paint};
 use super::{log, replay};
+use crate::keys::Fingerprint;
 use crate::ledger::Oid;
 use crate::policy::HOLD;
-use crate::state::{RehearsalRecord, State};
+use crate::state::{Counter, RehearsalRecord, State};
 use crate::verdict::Reason;
 
 /// Arguments of `status`.
@@ -48,6 +50,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     let next = next_step::of(&state, last)?;
     let text = page(&args.place, &state, &tip, last, &next)?;
     let counts = state.counts();
+    let numbers = numbers(&state);
     let begins: Vec<u64> = state.open_begins().values().map(|open| open.seq).collect();
     let suspects: Vec<u64> = state.suspects().keys().copied().collect();
     let ledger = state.ledger();
@@ -65,9 +68,11 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .with("policy", state.policy().map(|p| p.digest()))
         .with("open_grants", counts.grants - counts.spent_grants - counts.void_grants)
         .with("rehearsals", counts.rehearsals)
-        .with("last_rehearsal", last.map(|record| json!({"seq": record.seq, "run_id": record.run_id, "result": record.result, "void": record.void, "independent_reruns": record.independent_reruns()})))
-        .with("independent_reruns", counts.independent_reruns)
+        .with("last_rehearsal", last.map(|record| json!({"seq": record.seq, "run_id": record.run_id, "result": record.result, "void": record.void, "independent_reruns": state.independent_reruns(record)})))
+        .with("independent_reruns", state.all_independent_reruns().map_err(Reason::from)?)
         .with("open_blockers", state.open_blockers())
+        .with("owner_threshold", state.owner_threshold())
+        .with("numbers", &numbers)
         .with("open_begins", begins)
         .with("suspect_entries", suspects)
         .with("next", next)
@@ -104,17 +109,39 @@ fn page(
     match last {
         Some(record) => line(
             "rehearsal",
-            &format!("#{} `{}` by {}, {}", record.seq, record.run_id, who(record), came_to(record)),
+            &format!(
+                "#{} `{}` by {}, {}",
+                record.seq,
+                record.run_id,
+                who(record),
+                came_to(record, state.independent_reruns(record))
+            ),
         ),
         None => line("rehearsal", "none yet"),
     }
-    let blockers: Vec<&str> = state.open_blockers().iter().map(String::as_str).collect();
+    let blockers = state.open_blockers();
     match blockers.len() {
         0 => line("blockers", "none is listed yet"),
         open => {
             let open = paint(&format!("{open} open"), Tone::Open);
             line("blockers", &format!("{open}: {}", escaped(&blockers.join(", "))));
         }
+    }
+    for (n, one) in numbers(state).iter().enumerate() {
+        let name = if n == 0 { "numbers" } else { "" };
+        let missing: Vec<String> = one
+            .missing
+            .iter()
+            .map(|(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") })
+            .collect();
+        let missing = if missing.is_empty() {
+            "none missing".to_owned()
+        } else {
+            format!("MISSING {}", missing.join(", "))
+        };
+        let doubled =
+            if one.doubled == 0 { String::new() } else { format!(", {} given out twice", one.doubled) };
+        line(name, &format!("{} up to {}, {missing}{doubled}", one.operator, one.last));
     }
     let findings = state.findings();
     match findings.reasons().len() {
@@ -123,9 +150,29 @@ fn page(
     }
     let counts = state.counts();
     let open = counts.grants - counts.spent_grants - counts.void_grants;
+    line("owners", &format!("{} must agree", state.owner_threshold()));
     line("grants", &format!("{open} open, {} used, {} revoked", counts.spent_grants, counts.void_grants));
     next.iter().enumerate().for_each(|(n, step)| line(if n == 0 { "next" } else { "" }, step));
     Ok(format!("{}\n\n{}", lines.join("\n"), keys(state)))
+}
+
+/// The running numbers of one operator.
+#[derive(Serialize)]
+struct Numbers {
+    operator: String,
+    last: u64,
+    missing: Vec<(u64, u64)>,
+    doubled: u64,
+}
+
+fn numbers(state: &State) -> Vec<Numbers> {
+    let one = |(key, counter): (&Fingerprint, &Counter)| Numbers {
+        operator: state.key(key).map_or_else(|| key.to_string(), |record| record.name.to_string()),
+        last: counter.last(),
+        missing: counter.missing().collect(),
+        doubled: counter.doubled(),
+    };
+    state.counters().map(one).collect()
 }
 
 /// Every key, those that ended last.

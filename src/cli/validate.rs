@@ -13,6 +13,7 @@ use crate::judge::validator::{self, Judgement};
 use crate::judge::{self, Judge};
 use crate::packet::{Files, MANIFEST, manifest};
 use crate::policy::Policy;
+use crate::state::State;
 use crate::verdict::{Code, Reason, Verdict};
 
 /// Arguments of `validate`.
@@ -44,16 +45,17 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     }
     let policy = args.choice.policy()?;
     match (&args.what.packet, &args.what.facts) {
-        (Some(directory), _) => packet(directory, &policy),
+        (Some(directory), _) => packet(directory, &policy, args.choice.state()?.as_ref()),
         (_, Some(directory)) => facts(directory, &policy),
         // The group of arguments demands one.
         _ => Err(Failure::because(Code::FileMissing, "validate", "nothing to judge")),
     }
 }
 
-fn packet(directory: &Path, policy: &Policy) -> Result<Answer, Failure> {
+fn packet(directory: &Path, policy: &Policy, state: Option<&State>) -> Result<Answer, Failure> {
     let files = packet_directory::read(directory)?;
-    let verdict = Judge::new(policy).packet(None, &files);
+    let mut verdict = Judge::new(policy).packet(None, &files);
+    verdict.merge(judge::overclaimed(state, &files));
     let judgement = judge::facts(&files).ok().map(|facts| validator::judge(&facts, policy));
     let tree = files.get(MANIFEST).map(manifest::tree_digest);
     let mut text = judgement.as_ref().map(table).unwrap_or_default();

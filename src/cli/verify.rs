@@ -167,7 +167,7 @@ fn remember(
         return Ok(Some(repo.keep_fork(ledger, &seen.head, head)?));
     }
     let entries = report.checks.iter().filter(|check| check.name != Step::Completeness);
-    let doubts = [Code::RunOpen, Code::EntrySuspect];
+    let doubts = [Code::RunOpen, Code::EntrySuspect, Code::NumberMissing];
     let holds = entries.into_iter().all(|check| check.outcome == Outcome::Held)
         && report.reasons().all(|reason| doubts.contains(&reason.code));
     if holds {

@@ -32,6 +32,8 @@ pub const DUMP_LEG: &str = "dump_clone";
 /// What [`ROLLBACK_BLOCKER`] needs before it can close (R47 to R49).
 pub const ROLLBACK_NEEDS: [&str; 3] =
     ["OPERATOR_DUMP_CLONE", "PRODUCTION_OPT_4", "DISTINCT_PRODUCTION_ROLLBACK_GRANT"];
+/// Longest id of a blocker or need, longest name of a leg, in bytes.
+pub const MAX_ID_BYTES: usize = 64;
 /// Most blockers in a map: a list that people work through, not a database.
 pub const MAX_BLOCKERS: usize = 500;
 
@@ -214,6 +216,19 @@ impl BlockerMap {
         faults
     }
 
+    /// The map without what it claims: everything open, nothing quoted, and no leg that only some packets have.
+    pub fn bare(&self) -> BlockerMap {
+        let mut map = BlockerMap { prev: None, ..self.clone() };
+        for blocker in &mut map.blockers {
+            (blocker.state, blocker.closed_by) = (BlockerState::Open, None);
+            blocker.legs.retain(|leg| leg.name != DUMP_LEG);
+            blocker.legs.iter_mut().for_each(|leg| (leg.state, leg.evidence_sha256) = (LegState::Open, None));
+            blocker.needs.iter_mut().for_each(|need| (need.state, need.met_by) = (NeedState::Open, None));
+        }
+        map.open_count = map.counted_open();
+        map
+    }
+
     /// The blockers that block, counted.
     pub fn counted_open(&self) -> u64 {
         self.blockers.iter().filter(|b| b.state == BlockerState::Open).count() as u64
@@ -225,8 +240,9 @@ impl BlockerMap {
     }
 }
 
-fn is_id(text: &str) -> bool {
-    text.len() <= 64
+/// Whether a text can be a blocker's id.
+pub fn is_id(text: &str) -> bool {
+    text.len() <= MAX_ID_BYTES
         && text.split('-').all(|part| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         })

@@ -7,7 +7,7 @@ use super::dump;
 use super::packet::{facts, packet_facts};
 use crate::packet::{BLOCKERS, Files};
 use crate::policy::Policy;
-use crate::state::{BlockerFacts, PacketFacts, State};
+use crate::state::{PacketFacts, State};
 use crate::statement::{Role, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
@@ -38,25 +38,7 @@ pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -
         verdict.merge(dump::signed(&attested.attestation, operators.map(|key| &key.public)));
     }
     if let Some(blockers) = blockers {
-        verdict.merge(continued(state, &blockers));
-    }
-    verdict
-}
-
-/// The blocker map continues one that the ledger knows (the first is free), and nothing vanishes from it.
-fn continued(state: &State, map: &BlockerFacts) -> Verdict {
-    let mut verdict = Verdict::default();
-    let (known, previous) = (state.blocker_maps(), map.previous);
-    verdict.require(known.is_empty() || previous.is_some_and(|digest| known.contains(&digest)), || {
-        let found = previous.map_or("none".to_owned(), |digest| digest.to_string());
-        Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}#/prev"))
-            .values("a map of this ledger", found)
-    });
-    for gone in state.open_blockers().difference(&map.open) {
-        verdict.push(
-            Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {}", gone.escape_default()))
-                .values("OPEN", "not among the open ones"),
-        );
+        verdict.merge(state.map_holds(&blockers, &format!("{BLOCKERS}: ")));
     }
     verdict
 }

@@ -8,6 +8,7 @@
 //! files + policy + state + statement ─ judge ─► Verdict                    all reasons, each with its code
 //! ```
 
+mod blockers;
 mod continuity;
 pub mod derive;
 mod failure;
@@ -23,5 +24,6 @@ pub mod validator;
 
 /// The one state of production: no verdict of this module changes it.
 pub use crate::policy::HOLD;
+pub use blockers::overclaimed;
 pub use continuity::continuity;
 pub use packet::{Judge, facts, judge, packet_facts};

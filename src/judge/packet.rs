@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
+use super::blockers;
 use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
@@ -22,9 +23,7 @@ use super::known::Known;
 use super::{failure, probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
-use crate::evidence::blockers::{
-    BlockerMap, BlockerState, CLONE_LEG, DUMP_LEG, LegState, NeedState, ROLLBACK_BLOCKER,
-};
+use crate::evidence::blockers::BlockerMap;
 use crate::evidence::lock::PACKET_FORMAT;
 use crate::evidence::{Facts, Plan, TargetLock};
 use crate::packet::document::FinalStatus;
@@ -32,7 +31,7 @@ use crate::packet::{
     BLOCKERS, DERIVED, EXECUTION, FACTS, Files, LOCK, MANIFEST, PLAN_FOLDER, ROLLBACK, TREE, manifest,
 };
 use crate::policy::Policy;
-use crate::state::{BlockerFacts, PacketFacts, State};
+use crate::state::{PacketFacts, State};
 use crate::statement::{POLICY_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
@@ -104,7 +103,6 @@ impl Judge {
             Ok(facts) => {
                 let asked = request::plan_verdict(policy, &facts.plan.files);
                 verdict.merge(asked.clone());
-                verdict.merge(closings(&facts.plan.blockers));
                 verdict.merge(self.derived(&facts, statement, files, clean, &asked));
             }
         }
@@ -209,8 +207,9 @@ pub fn judge(
 ) -> Verdict {
     let judge = Judge::new(policy);
     let mut verdict = judge.packet(statement, files);
-    if let Some(state) = state {
-        verdict.merge(judge.continuity(state, statement, files));
+    match state {
+        Some(state) => verdict.merge(judge.continuity(state, statement, files)),
+        None => verdict.merge(blockers::overclaimed(None, files)),
     }
     verdict
 }
@@ -263,15 +262,15 @@ pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
     let lock = lock?;
     let map: BlockerMap = read(files, BLOCKERS)?;
     let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
-    let open = map.blockers.iter().filter(|b| b.state == BlockerState::Open).map(|b| b.id.clone()).collect();
-    let bytes = files.get(BLOCKERS).unwrap_or_default();
+    let digest = Digest::of(files.get(BLOCKERS).unwrap_or_default());
     Ok(PacketFacts {
         source: lock.source.set,
         plan: lock.plan,
         executable: lock.executable,
         packet_tree: manifest::tree_digest(manifest),
         policy: lock.policy,
-        blockers: Some(BlockerFacts { map: Digest::of(bytes), previous: map.prev, open }),
+        dump: lock.source.dump.is_some(),
+        blockers: Some(blockers::facts(&map, digest)),
     })
 }
 
@@ -325,33 +324,6 @@ fn selftest(policy: &Policy) -> Verdict {
     verdict.require(result.bad >= rules.min_bad_vectors, || {
         reason().values(format_args!("at least {} bad vectors", rules.min_bad_vectors), result.bad)
     });
-    verdict
-}
-
-/// Nothing that a packet can hold closes a blocker, meets a need or proves a leg in production (R45 to R49): a map
-/// that says otherwise quotes an entry that no ledger of this version can have.
-fn closings(previous: &BlockerMap) -> Verdict {
-    let mut verdict = Verdict::default();
-    let mut refuse = |object: String, expected: &str| {
-        let reason = Reason::new(Code::BlockersInvalid, format_args!("{BLOCKERS}: {object}"));
-        verdict.push(reason.values(expected, "a claim without a grant"));
-    };
-    for blocker in &previous.blockers {
-        if blocker.state == BlockerState::Closed {
-            refuse(blocker.id.clone(), "OPEN");
-        }
-        for leg in blocker.legs.iter().filter(|leg| leg.state == LegState::Proven) {
-            // Those that a packet proves are derived again from this one.
-            let derived =
-                blocker.id == ROLLBACK_BLOCKER && [CLONE_LEG, DUMP_LEG].contains(&leg.name.as_str());
-            if !derived {
-                refuse(format!("{}: leg {}", blocker.id, leg.name.escape_default()), "OPEN");
-            }
-        }
-        for need in blocker.needs.iter().filter(|need| need.state == NeedState::Met) {
-            refuse(format!("{}: need {}", blocker.id, need.id.escape_default()), "OPEN");
-        }
-    }
     verdict
 }
 

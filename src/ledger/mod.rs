@@ -33,6 +33,7 @@ mod hooks;
 mod hostile;
 pub mod limits;
 mod lock;
+mod numbers;
 mod objects;
 mod outbox;
 mod pack;

@@ -41,6 +41,12 @@ pub struct LedgerRules {
     /// A rehearsal is recorded only behind a begin.
     #[serde(default)]
     pub require_begin: bool,
+    /// Begins, rehearsals and reruns carry their operator's running number.
+    #[serde(default)]
+    pub require_numbers: bool,
+    /// How many distinct owners decide, where that is more than the genesis asks for.
+    #[serde(default)]
+    pub owner_threshold: u64,
     /// How many others must reach a rehearsal's packet before its leg counts as proven.
     #[serde(default)]
     pub min_independent_reruns: u64,

@@ -63,6 +63,8 @@ pub(super) fn compare(old: &Policy, new: &Policy) -> Verdict {
         ("isolation.sqlite", o.isolation.sqlite.into(), n.isolation.sqlite.into()),
         ("isolation.postgresql", o.isolation.postgresql.into(), n.isolation.postgresql.into()),
         ("ledger.require_begin", o.ledger.require_begin.into(), n.ledger.require_begin.into()),
+        ("ledger.require_numbers", o.ledger.require_numbers.into(), n.ledger.require_numbers.into()),
+        ("ledger.owner_threshold", o.ledger.owner_threshold, n.ledger.owner_threshold),
         ("ledger.min_independent_reruns", o.ledger.min_independent_reruns, n.ledger.min_independent_reruns),
     ] {
         v.require(after >= before, || loosened(field, format!("at least {before}"), after));
@@ -166,6 +168,8 @@ mod tests {
             ("extensions = [\"json\", \"md\",", "extensions = [\"json\","),
             ("exceptions = [\"production-rehearsal-only\", ", "exceptions = ["),
             ("[validator]", "[ledger]\nrequire_begin = true\n\n[validator]"),
+            ("[validator]", "[ledger]\nrequire_numbers = true\n\n[validator]"),
+            ("[validator]", "[ledger]\nowner_threshold = 2\n\n[validator]"),
             ("[validator]", "[ledger]\nmin_independent_reruns = 2\n\n[validator]"),
             ("extended = []", "extended = [{ id = \"more\", reason = \"MALFORMED\" }]"),
         ] {

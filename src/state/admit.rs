@@ -39,7 +39,7 @@ pub(super) fn roles_for(kind: Kind) -> &'static [Role] {
     match kind {
         Kind::Genesis | Kind::Grant | Kind::Key | Kind::Policy => &[Role::Owner],
         Kind::Rehearsal | Kind::Rerun | Kind::Begin => &[Role::Operator],
-        Kind::Void => &[Role::Owner, Role::Operator],
+        Kind::Void | Kind::Blockers => &[Role::Owner, Role::Operator],
         Kind::Note => &[Role::Auditor],
     }
 }
@@ -115,12 +115,14 @@ impl State {
         let object = format!("entry {}", leaf.seq);
         self.under_policy(leaf, &object, verdict);
         // Only a genesis speaks for its own keys: whoever pins its digest has accepted them.
-        let begun;
+        let mut begun;
         let state = match verified.statement().claim() {
             Claim::Genesis(genesis) => {
                 self.sample_keys(genesis, &object, verdict);
                 let keys = genesis.keys.iter().map(|key| registered(key, leaf.seq)).collect();
                 begun = State::resume(Summary { keys, ..Summary::default() }, Records::default());
+                begun.summary.policy = verified.policy().cloned();
+                begun.enough_owners(&object, verdict);
                 &begun
             }
             _ => self,

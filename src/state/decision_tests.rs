@@ -10,23 +10,23 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// Makes the files of an entry that these sign.
 type Make<'a> = &'a dyn Fn(&[u8]) -> Files;
 
-fn bare(book: &Book, n: u8, claim: Claim, by: &[u8]) -> Files {
+pub(super) fn bare(book: &Book, n: u8, claim: Claim, by: &[u8]) -> Files {
     let statement = Statement::bare(book.id(), nonce(n), claim).expect("a statement");
     signed(&statement, by, BTreeMap::new())
 }
 
-fn policy_files(book: &Book, n: u8, policy: &Policy, by: &[u8]) -> Files {
+pub(super) fn policy_files(book: &Book, n: u8, policy: &Policy, by: &[u8]) -> Files {
     let change = PolicyChange { id: "policy-1".parse().expect("a label") };
     let statement = Statement::policy(book.id(), nonce(n), change, policy.digest()).expect("a statement");
     signed(&statement, by, BTreeMap::from([(POLICY_FILE.to_owned(), policy.bytes().to_vec())]))
 }
 
-fn codes(book: &Book, files: &Files, by: u8) -> Vec<Code> {
+pub(super) fn codes(book: &Book, files: &Files, by: u8) -> Vec<Code> {
     let admission = book.state.admit(&verified(&book.next(files.clone(), by, 100)), Some(&facts()));
     admission.into_verdict().reasons().iter().map(|r| r.code).collect()
 }
 
-fn add(who: u8, roles: &[Role]) -> Claim {
+pub(super) fn add(who: u8, roles: &[Role]) -> Claim {
     Claim::Key(KeyChange::Add(Box::new(key(who, roles))))
 }
 
@@ -34,16 +34,21 @@ fn retire(who: u8) -> Claim {
     Claim::Key(KeyChange::Retire(KeyEnd { key: print(who), name: name(who) }))
 }
 
-fn revoke(who: u8, last_valid_seq: u64) -> Claim {
+pub(super) fn revoke(who: u8, last_valid_seq: u64) -> Claim {
     Claim::Key(KeyChange::Revoke(KeyRevocation { key: print(who), last_valid_seq, name: name(who) }))
 }
 
-fn begin(grant: Digest) -> Claim {
-    Claim::Begin(Begin { grant, id: "begin-1".parse().expect("a label") })
+pub(super) fn begin(grant: Digest) -> Claim {
+    Claim::Begin(Begin { grant, id: "begin-1".parse().expect("a label"), number: None })
 }
 
-fn void(of: Digest) -> Claim {
-    Claim::Void(Void { id: "void-1".parse().expect("a label"), of, reason: "a mistake".to_owned() })
+pub(super) fn void(of: Digest) -> Claim {
+    Claim::Void(Void {
+        id: "void-1".parse().expect("a label"),
+        numbers: None,
+        of: Some(of),
+        reason: "a mistake".to_owned(),
+    })
 }
 
 fn note(of: Digest, confirms: bool) -> Claim {
@@ -51,7 +56,7 @@ fn note(of: Digest, confirms: bool) -> Claim {
     Claim::Note(Note { confirms, id, of, text })
 }
 
-fn with_rules(rules: &str) -> Policy {
+pub(super) fn with_rules(rules: &str) -> Policy {
     let text = String::from_utf8(Policy::DEFAULT.to_vec()).expect("UTF-8");
     Policy::parse(text.replacen("[validator]", &format!("[ledger]\n{rules}\n\n[validator]"), 1).as_bytes())
         .expect("a policy")

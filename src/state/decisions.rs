@@ -7,13 +7,17 @@ use super::{Index as _, KeyRecord, PacketFacts, Record, State};
 use crate::digest::Digest;
 use crate::entry::VerifiedEntry;
 use crate::keys::{Fingerprint, is_sample};
-use crate::statement::{Begin, Claim, Grant, KeyChange, KeyEntry, MAX_KEYS, Note, Rehearsal, Role, Void};
+use crate::policy::Policy;
+use crate::statement::{
+    Begin, Claim, Grant, KeyChange, KeyEntry, Label, MAX_KEYS, Note, Rehearsal, Role, Void,
+};
 use crate::verdict::{Code, Reason, Verdict};
 
 impl State {
     /// What speaks against the decision that an entry makes, beside its place and its signatures.
     pub(super) fn decided(&self, verified: &VerifiedEntry, verdict: &mut Verdict) {
         let object = format!("entry {}", verified.entry().leaf().seq);
+        self.numbered(verified.statement().claim(), &verified.entry().leaf().key, &object, verdict);
         match verified.statement().claim() {
             Claim::Grant(grant) => {
                 self.owners_agree(verified, &object, verdict);
@@ -27,7 +31,13 @@ impl State {
                 self.owners_agree(verified, &object, verdict);
                 if let (Some(old), Some(new)) = (self.policy(), verified.policy()) {
                     verdict.merge(old.tightened_by(new));
+                    let owners = self.owner_people(self.next_seq() + 1, None).len();
+                    owners_reach(new, owners, &object, verdict);
                 }
+            }
+            Claim::Blockers(claim) => {
+                self.owners_agree(verified, &object, verdict);
+                self.blocker_moves(claim, verified, &object, verdict);
             }
             Claim::Begin(begin) => self.begins(begin, &verified.entry().leaf().key, &object, verdict),
             Claim::Void(void) => self.voids(void, verified, &object, verdict),
@@ -40,7 +50,8 @@ impl State {
     fn owners_agree(&self, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
         let owns =
             |key: &Fingerprint| self.summary.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner));
-        let owners: BTreeSet<Fingerprint> = verified.signatures().signers().filter(owns).collect();
+        let owners = verified.signatures().signers().filter(owns).map(|key| self.person(&key));
+        let owners: BTreeSet<String> = owners.collect();
         let needed = self.owner_threshold();
         verdict.require(owners.len() >= needed, || {
             Reason::new(Code::RoleMissing, format_args!("{object}: owners"))
@@ -48,13 +59,17 @@ impl State {
         });
     }
 
-    fn owner_threshold(&self) -> usize {
-        self.summary.ledger.as_ref().map_or(1, |ledger| ledger.owner_threshold) as usize
+    /// A ledger begins with as many owners as its policy asks for.
+    pub(super) fn enough_owners(&self, object: &str, verdict: &mut Verdict) {
+        if let Some(policy) = self.policy() {
+            owners_reach(policy, self.owner_people(0, None).len(), object, verdict);
+        }
     }
 
     /// The operator alone is never enough, and there must be one.
     fn granted(&self, grant: &Grant, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
-        let alone = verified.signatures().signers().all(|key| key == grant.operator);
+        let operator = self.person(&grant.operator);
+        let alone = verified.signatures().signers().all(|key| self.person(&key) == operator);
         verdict.require(!alone, || {
             Reason::new(Code::SelfIssued, format_args!("{object}: signers")).found(grant.operator)
         });
@@ -88,17 +103,18 @@ impl State {
                 refused(&format_args!("a last position before this entry's, {seq}"), &last)
             });
         }
-        let left = self.owners_at(seq + 1).filter(|owner| *owner != key).count();
+        let left = self.owner_people(seq + 1, Some(&key)).len();
         let needed = self.owner_threshold();
         verdict.require(left >= needed, || refused(&format_args!("at least {needed} owners left"), &left));
     }
 
-    /// The owners whose keys count at this position.
-    fn owners_at(&self, seq: u64) -> impl Iterator<Item = Fingerprint> + '_ {
-        let owns = move |key: &KeyRecord| {
+    /// The owners who have a key that counts at this position, other than this one.
+    fn owner_people(&self, seq: u64, but: Option<&Fingerprint>) -> BTreeSet<&Label> {
+        let owns = |key: &KeyRecord| {
             key.roles.contains(&Role::Owner) && key.last_valid_seq.is_none_or(|last| last >= seq)
         };
-        self.summary.keys.iter().filter(move |(_, key)| owns(key)).map(|(fingerprint, _)| *fingerprint)
+        let keys = self.summary.keys.iter().filter(|(print, key)| owns(key) && Some(*print) != but);
+        keys.map(|(_, key)| &key.person).collect()
     }
 
     fn key_fits(&self, entry: &KeyEntry, object: &str, verdict: &mut Verdict) {
@@ -113,6 +129,10 @@ impl State {
             "a name that nobody has or had",
             &entry.name,
         );
+        if let Some(person) = &entry.person {
+            let known = keys.values().any(|known| known.person == *person);
+            require(known, "a person who has a key here", person);
+        }
         require(!keys.contains_key(&key), "a key that is not and was not registered", &key);
         require(keys.len() < MAX_KEYS, "room for a further key", &keys.len());
         let demo = self.summary.ledger.as_ref().is_some_and(|ledger| ledger.demo);
@@ -166,12 +186,17 @@ impl State {
     }
 
     fn voids(&self, void: &Void, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
-        let what = format!("{object}: of {}", void.of.short());
+        if let Some(numbers) = &void.numbers {
+            self.voids_numbers(numbers, object, verdict);
+            return self.signed_by(numbers.key, verified, object, verdict);
+        }
+        let of = void.of.unwrap_or(Digest::ZERO);
+        let what = format!("{object}: of {}", of.short());
         let refused = |found: &dyn std::fmt::Display| {
-            let expected = "a grant not used yet, a rehearsal, a rerun or an open begin, not void yet";
+            let expected = "a grant not used yet, a rehearsal, a rerun, an open begin or a decision about a blocker, not void yet";
             Reason::new(Code::CorrectionInvalid, &what).values(expected, found)
         };
-        let operator = match self.records.record(&void.of) {
+        let (operator, before) = match self.records.record(&of) {
             Err(error) => return verdict.push(error.into()),
             Ok(None) => return verdict.push(refused(&"no entry with this leaf")),
             Ok(Some(Record::Grant(record))) => {
@@ -185,15 +210,32 @@ impl State {
             }
             Ok(Some(Record::Rehearsal(record))) => (record.operator, record.void),
             Ok(Some(Record::Rerun(record))) => (record.operator, record.void),
-            Ok(Some(Record::Other(_))) => match self.summary.begins.get(&void.of) {
-                Some(open) => (open.operator, None),
-                None => return verdict.push(refused(&"an entry that counts for nothing else")),
+            Ok(Some(Record::Other(_))) => match (self.summary.begins.get(&of), self.decision(&of)) {
+                (Some(open), _) => (open.operator, None),
+                (None, Some(decision)) => {
+                    self.owners_agree(verified, object, verdict);
+                    if let Some(seq) = decision.void {
+                        verdict.push(refused(&format_args!("void by entry {seq}")));
+                    }
+                    return;
+                }
+                (None, None) => return verdict.push(refused(&"an entry that counts for nothing else")),
             },
         };
-        let (operator, before) = operator;
         if let Some(seq) = before {
             verdict.push(refused(&format_args!("void by entry {seq}")));
         }
+        self.signed_by(operator, verified, object, verdict);
+    }
+
+    /// Signed by this operator, or by owners.
+    fn signed_by(
+        &self,
+        operator: Fingerprint,
+        verified: &VerifiedEntry,
+        object: &str,
+        verdict: &mut Verdict,
+    ) {
         let may = |key: Fingerprint| {
             key == operator || self.summary.keys.get(&key).is_some_and(|r| r.roles.contains(&Role::Owner))
         };
@@ -275,4 +317,13 @@ impl State {
         }
         verdict
     }
+}
+
+/// A policy asks for no more owners than there are: nobody could decide anything then.
+fn owners_reach(policy: &Policy, owners: usize, object: &str, verdict: &mut Verdict) {
+    let asked = policy.ledger_rules().owner_threshold;
+    verdict.require(asked <= owners as u64, || {
+        Reason::new(Code::LimitExceeded, format_args!("{object}: policy.toml ledger.owner_threshold"))
+            .values(format_args!("at most {owners}, the owners' number"), asked)
+    });
 }

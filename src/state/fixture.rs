@@ -39,7 +39,12 @@ pub(crate) fn name(who: u8) -> Label {
 }
 
 pub(crate) fn key(who: u8, roles: &[Role]) -> KeyEntry {
-    KeyEntry { name: name(who), public: signer(who).public().clone(), roles: roles.iter().copied().collect() }
+    KeyEntry {
+        name: name(who),
+        person: None,
+        public: signer(who).public().clone(),
+        roles: roles.iter().copied().collect(),
+    }
 }
 
 pub(crate) fn nonce(n: u8) -> Nonce {
@@ -178,6 +183,7 @@ pub(crate) fn run(id: &str, grant: Digest, of: Option<Digest>) -> Rehearsal {
         date: "2026-11-23".into(),
         grant,
         mentions: Vec::new(),
+        number: None,
         of,
         packet_tree: facts().packet_tree,
         result: Outcome::RollbackExact,
@@ -200,6 +206,7 @@ pub(crate) fn facts() -> PacketFacts {
         executable: Digest::of(b"executable"),
         packet_tree: Digest::of(b"manifest"),
         policy: Policy::default_policy().digest(),
+        dump: false,
         blockers: None,
     }
 }

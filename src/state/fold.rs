@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::blockers::Decision;
 use super::summary::Last;
 use super::{
     Admission, GrantRecord, Index, IndexError, KeyRecord, Ledger, Once, OpenBegin, PacketFacts, Record,
@@ -35,7 +36,7 @@ impl State {
         facts: Option<&PacketFacts>,
     ) -> Result<(), IndexError> {
         let (leaf, leaf_hash) = (verified.entry().leaf(), verified.leaf_hash());
-        let statement = verified.statement();
+        let (statement, record_seq) = (verified.statement(), leaf.seq);
         let record = match statement.claim() {
             Claim::Genesis(genesis) => {
                 self.summary.ledger = Some(Ledger {
@@ -50,6 +51,7 @@ impl State {
             }
             Claim::Grant(grant) => {
                 self.summary.counts.grants += 1;
+                self.records.mark_used(Once::document(&leaf.statement));
                 let record = GrantRecord { seq: leaf.seq, grant: grant.clone(), spent_by: None, void: None };
                 Record::Grant(Box::new(record))
             }
@@ -70,6 +72,7 @@ impl State {
                     grant: r.grant,
                     packet_tree: r.packet_tree,
                     result: r.result,
+                    dump: facts.is_some_and(|facts| facts.dump),
                     reruns: BTreeMap::new(),
                     void: None,
                 }))
@@ -88,8 +91,18 @@ impl State {
                 Record::Other(leaf.seq)
             }
             Claim::Void(void) => {
-                self.void(&void.of, leaf.seq)?;
+                if let Some(of) = &void.of {
+                    self.void(of, leaf.seq)?;
+                }
+                if let Some(numbers) = &void.numbers {
+                    self.count(numbers.key, numbers.first, numbers.last);
+                }
                 Record::Other(leaf.seq)
+            }
+            Claim::Blockers(claim) => {
+                let (leaf, statement, claim) = (leaf_hash, leaf.statement, claim.clone());
+                self.note_decision(Decision { seq: record_seq, leaf, statement, claim, void: None });
+                Record::Other(record_seq)
             }
             Claim::Key(change) => {
                 self.key_changed(change, leaf.seq)?;
@@ -97,6 +110,7 @@ impl State {
             }
             Claim::Policy(_) => {
                 self.summary.policy = verified.policy().cloned();
+                self.summary.policy_since = leaf.seq + 1;
                 Record::Other(leaf.seq)
             }
             Claim::Note(note) => {
@@ -107,6 +121,9 @@ impl State {
             }
         };
         self.records.insert(leaf_hash, record);
+        if let Some(number) = statement.claim().number() {
+            self.count(leaf.key, number, number);
+        }
         self.records.mark_used(Once::nonce(statement.nonce()));
         if let Some(name) = name_of(statement.claim()) {
             self.records.mark_used(name);
@@ -129,10 +146,11 @@ impl State {
         change: impl FnOnce(&mut RehearsalRecord),
     ) -> Result<(), IndexError> {
         if let Some(Record::Rehearsal(mut record)) = self.records.record(leaf)? {
-            let before = record.independent_reruns() as u64;
+            let before = self.repeated(&record, |_| true);
             change(&mut record);
+            let after = self.repeated(&record, |_| true);
             let counted = &mut self.summary.counts.independent_reruns;
-            *counted = counted.saturating_sub(before) + record.independent_reruns() as u64;
+            *counted = counted.saturating_sub(before) + after;
             self.records.insert(*leaf, Record::Rehearsal(record));
         }
         Ok(())
@@ -159,6 +177,7 @@ impl State {
             }
             Some(Record::Other(_)) | None => {
                 self.summary.begins.remove(leaf);
+                self.void_decision(leaf, by);
             }
         }
         Ok(())
@@ -191,7 +210,9 @@ impl State {
 pub(super) fn name_of(claim: &Claim) -> Option<Once> {
     match claim.kind() {
         // A holder's name stands in several entries; the others are named for people alone.
-        Kind::Genesis | Kind::Key | Kind::Policy | Kind::Begin | Kind::Void | Kind::Note => None,
+        Kind::Genesis | Kind::Key | Kind::Policy | Kind::Begin | Kind::Void | Kind::Note | Kind::Blockers => {
+            None
+        }
         Kind::Grant => Some(Once::grant(claim.label())),
         Kind::Rehearsal | Kind::Rerun => Some(Once::run(claim.label())),
     }
@@ -200,6 +221,7 @@ pub(super) fn name_of(claim: &Claim) -> Option<Once> {
 pub(super) fn registered(key: &KeyEntry, from_seq: u64) -> (Fingerprint, KeyRecord) {
     let record = KeyRecord {
         name: key.name.clone(),
+        person: key.person().clone(),
         public: key.public.clone(),
         roles: key.roles.clone(),
         from_seq,

@@ -1,6 +1,6 @@
 //! The rules about grants, reruns and blockers.
 
-use super::{BlockerFacts, PacketFacts, State};
+use super::{PacketFacts, State};
 use crate::digest::Digest;
 use crate::entry::VerifiedEntry;
 use crate::statement::{Claim, Rehearsal};
@@ -38,7 +38,7 @@ impl State {
             }
         }
         if let Some(blockers) = &facts.blockers {
-            self.blockers_hold(blockers, leaf.seq, verdict);
+            verdict.merge(self.map_holds(blockers, &format!("entry {}: ", leaf.seq)));
         }
     }
 
@@ -69,28 +69,5 @@ impl State {
             Reason::new(Code::RerunDiffers, format_args!("entry {seq}: packet_tree"))
                 .values(record.packet_tree, claim.packet_tree)
         });
-    }
-
-    /// A map continues one of this ledger's maps (the first is free), and no open blocker vanishes from it.
-    fn blockers_hold(&self, facts: &BlockerFacts, seq: u64, verdict: &mut Verdict) {
-        let known = &self.summary.blockers.maps;
-        let continues = known.is_empty() || facts.previous.is_some_and(|previous| known.contains(&previous));
-        verdict.require(continues, || {
-            let found = facts.previous.map_or("none".to_owned(), |d| d.to_string());
-            Reason::new(Code::BlockersInvalid, format_args!("entry {seq}: the previous blocker map"))
-                .values("a map of this ledger", found)
-        });
-        for gone in self.summary.blockers.open.difference(&facts.open) {
-            let object = format_args!("entry {seq}: blocker {}", gone.escape_default()).to_string();
-            verdict
-                .push(Reason::new(Code::BlockersInvalid, object).values("OPEN", "not among the open ones"));
-        }
-    }
-
-    /// Takes note of a judged blocker map.
-    pub(super) fn note_blockers(&mut self, facts: &BlockerFacts) {
-        self.summary.blockers.maps.extend(facts.previous);
-        self.summary.blockers.maps.insert(facts.map);
-        self.summary.blockers.open.extend(facts.open.iter().cloned());
     }
 }

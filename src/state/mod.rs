@@ -31,10 +31,12 @@ use crate::verdict::{Code, Reason, Verdict};
 
 mod admit;
 mod between;
+mod blockers;
 mod decisions;
 mod facts;
 mod fold;
 mod grants;
+mod numbers;
 mod record;
 mod registry;
 mod records;
@@ -43,7 +45,9 @@ mod summary;
 
 pub use admit::Admission;
 pub use between::changes_registry;
+pub use blockers::{BlockerClaim, BlockerShape, Decision};
 pub use facts::{BlockerFacts, PacketFacts};
+pub use numbers::{Counter, MAX_STEP};
 pub use record::{GrantRecord, Record, RehearsalRecord, RerunRecord};
 pub use records::{Added, Index, IndexError, Once, Records};
 pub use summary::{Counts, KeyRecord, Ledger, OpenBegin, Summary, Suspect};
@@ -84,6 +88,11 @@ impl State {
     /// The policy in force; `None` before the genesis.
     pub fn policy(&self) -> Option<&Policy> {
         self.summary.policy.as_ref()
+    }
+
+    /// The first position at which an entry is under the policy in force.
+    pub fn policy_since(&self) -> u64 {
+        self.summary.policy_since
     }
 
     /// The position of the next entry: the number of entries so far.
@@ -150,12 +159,40 @@ impl State {
         &self.summary.suspects
     }
 
-    /// How many others than its operator reached a rehearsal's packet, by entries that are not in doubt.
+    /// Whose key it is; a key that nobody registered is somebody of its own.
+    pub fn person(&self, key: &Fingerprint) -> String {
+        self.key(key).map_or_else(|| key.to_string(), |record| record.person.to_string())
+    }
+
+    /// How many distinct owners must sign what owners decide.
+    pub fn owner_threshold(&self) -> usize {
+        let first = self.ledger().map_or(1, |ledger| u64::from(ledger.owner_threshold));
+        let asked = self.policy().map_or(0, |policy| policy.ledger_rules().owner_threshold);
+        usize::try_from(first.max(asked)).unwrap_or(usize::MAX)
+    }
+
+    /// How many others than its operator reached a rehearsal's packet, by entries that are not in doubt: people, not keys.
     pub fn independent_reruns(&self, record: &RehearsalRecord) -> u64 {
-        let counts = |(key, seq): &(&Fingerprint, &u64)| {
-            **key != record.operator && !self.summary.suspects.contains_key(seq)
-        };
-        record.reruns.iter().filter(counts).count() as u64
+        self.repeated(record, |seq| !self.summary.suspects.contains_key(&seq))
+    }
+
+    fn repeated(&self, record: &RehearsalRecord, counts: impl Fn(u64) -> bool) -> u64 {
+        let own = self.person(&record.operator);
+        let reruns = record.reruns.iter().filter(|(_, seq)| counts(**seq));
+        let others: BTreeSet<String> =
+            reruns.map(|(key, _)| self.person(key)).filter(|person| *person != own).collect();
+        others.len() as u64
+    }
+
+    /// How often rehearsals were reached again by others, by entries that are not in doubt.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn all_independent_reruns(&self) -> Result<u64, IndexError> {
+        if self.summary.suspects.is_empty() {
+            return Ok(self.summary.counts.independent_reruns);
+        }
+        Ok(self.rehearsals()?.iter().map(|(_, record)| self.independent_reruns(record)).sum())
     }
 
     /// Whether a rehearsal is evidence now: it restored the clone, is neither void nor suspect, and as many others as
@@ -168,13 +205,15 @@ impl State {
             && self.independent_reruns(record) >= needed
     }
 
-    /// What is missing or in doubt although every entry holds: begins without a rehearsal, and suspect entries.
+    /// What is missing or in doubt although every entry holds: begins without a rehearsal, numbers that no entry has, and
+    /// suspect entries.
     pub fn findings(&self) -> Verdict {
         let mut verdict = Verdict::default();
         for (leaf, open) in &self.summary.begins {
             let object = format!("entry {}: begin `{}` {}", open.seq, open.id, leaf.short());
             verdict.push(Reason::new(Code::RunOpen, object).found("no rehearsal and no void followed"));
         }
+        self.missing_numbers(&mut verdict);
         for (seq, suspect) in &self.summary.suspects {
             let found = format!("signed by {}, revoked by entry {}", suspect.key, suspect.revoked_by);
             verdict.push(Reason::new(Code::EntrySuspect, format_args!("entry {seq}")).found(found));
@@ -239,14 +278,9 @@ impl State {
         Ok(rehearsals)
     }
 
-    /// The digests of the blocker maps so far, each predecessor included.
+    /// The digests of the blocker maps so far, each predecessor and bare form included.
     pub fn blocker_maps(&self) -> &BTreeSet<Digest> {
         &self.summary.blockers.maps
-    }
-
-    /// The blockers that the last map had open.
-    pub fn open_blockers(&self) -> &BTreeSet<String> {
-        &self.summary.blockers.open
     }
 
     /// The `allowed_signers` file for `git log --show-signature`: the keys that may sign entries, sorted by name.
@@ -273,5 +307,7 @@ impl State {
 pub(crate) mod fixture;
 #[cfg(test)]
 mod decision_tests;
+#[cfg(test)]
+mod blocker_tests;
 #[cfg(test)]
 mod tests;

@@ -71,6 +71,8 @@ pub struct RehearsalRecord {
     pub packet_tree: Digest,
     /// What it came to.
     pub result: Outcome,
+    /// Whether it was on a clone of an operator's dump.
+    pub dump: bool,
     /// Who reached the same packet, and in which entry.
     pub reruns: BTreeMap<Fingerprint, u64>,
     /// The entry that says that it counts no more.
@@ -89,11 +91,4 @@ pub struct RerunRecord {
     pub of: Digest,
     /// The entry that says that it counts no more.
     pub void: Option<u64>,
-}
-
-impl RehearsalRecord {
-    /// How many others than the operator reached the same packet.
-    pub fn independent_reruns(&self) -> usize {
-        self.reruns.keys().filter(|key| **key != self.operator).count()
-    }
 }

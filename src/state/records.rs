@@ -54,6 +54,11 @@ impl Once {
         Once::of("run", label.as_str().as_bytes())
     }
 
+    /// A document that a decision rests on.
+    pub fn document(digest: &Digest) -> Once {
+        Once::of("document", digest.as_bytes())
+    }
+
     /// Takes 16 bytes that were one.
     pub fn from_bytes(bytes: [u8; 16]) -> Once {
         Once(bytes)

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::blockers::Blockers;
+use super::numbers::Counter;
 use super::stored_policy;
 use crate::digest::Digest;
 use crate::keys::{Fingerprint, PublicKey};
@@ -20,8 +22,10 @@ pub struct Summary {
     pub(super) keys: BTreeMap<Fingerprint, KeyRecord>,
     #[serde(with = "stored_policy")]
     pub(super) policy: Option<Policy>,
+    pub(super) policy_since: u64,
     pub(super) blockers: Blockers,
     pub(super) counts: Counts,
+    pub(super) counters: BTreeMap<Fingerprint, Counter>,
     pub(super) begins: BTreeMap<Digest, OpenBegin>,
     pub(super) suspects: BTreeMap<u64, Suspect>,
     pub(super) frontier: Frontier,
@@ -40,7 +44,7 @@ pub struct Counts {
     pub void_grants: u64,
     /// Rehearsals.
     pub rehearsals: u64,
-    /// Reruns by others than the rehearsal's operator.
+    /// Reruns by others than the rehearsal's operator, suspect ones too: each person once a rehearsal.
     pub independent_reruns: u64,
 }
 
@@ -78,7 +82,7 @@ pub struct Ledger {
     pub name: Label,
     /// A demonstration.
     pub demo: bool,
-    /// How many distinct owners a grant needs.
+    /// How many distinct owners a decision needs by the genesis; the policy may ask for more.
     pub owner_threshold: u32,
 }
 
@@ -88,6 +92,8 @@ pub struct Ledger {
 pub struct KeyRecord {
     /// The holder's name.
     pub name: Label,
+    /// Whose key it is: one person counts once, with however many keys.
+    pub person: Label,
     /// The key.
     pub public: PublicKey,
     /// What it may do.
@@ -96,14 +102,6 @@ pub struct KeyRecord {
     pub from_seq: u64,
     /// The last position at which it counts; `None` while it has no end.
     pub last_valid_seq: Option<u64>,
-}
-
-/// The blocker maps seen so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Blockers {
-    pub(super) maps: BTreeSet<Digest>,
-    pub(super) open: BTreeSet<String>,
 }
 
 /// The last entry.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decision::{Begin, KeyChange, Note, PolicyChange, Void, roles_fit};
+use super::blocker::BlockerDecision;
+use super::decision::{Begin, KeyChange, Note, PolicyChange, Void, number_fits, roles_fit};
 use super::{Kind, Label, MAX_KEYS, MAX_MENTIONS, MAX_TEXT_BYTES, Run, StatementError};
 use crate::canon;
 use crate::digest::Digest;
@@ -31,6 +32,8 @@ pub enum Claim {
     Key(KeyChange),
     /// The owners change the policy.
     Policy(PolicyChange),
+    /// The owners decide about a blocker.
+    Blockers(BlockerDecision),
     /// An auditor's word.
     Note(Note),
 }
@@ -84,6 +87,10 @@ pub struct Genesis {
 pub struct KeyEntry {
     /// The holder's name: the author of entries signed with it.
     pub name: Label,
+    /// Whose key it is, where the same person has another one: the name of that. One person counts once, with however
+    /// many keys. Absent: a person of its own.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<Label>,
     /// The key.
     pub public: PublicKey,
     /// What it may do.
@@ -151,6 +158,9 @@ pub struct Rehearsal {
     pub grant: Digest,
     /// Places where a forbidden token is mentioned, not claimed.
     pub mentions: Vec<Mention>,
+    /// The operator's own running number. Absent in statements of older programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<u64>,
     /// In a rerun: the leaf of the rehearsal that it repeats. Absent in a rehearsal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub of: Option<Digest>,
@@ -190,6 +200,7 @@ impl Claim {
             Claim::Void(_) => Kind::Void,
             Claim::Key(_) => Kind::Key,
             Claim::Policy(_) => Kind::Policy,
+            Claim::Blockers(_) => Kind::Blockers,
             Claim::Note(_) => Kind::Note,
         }
     }
@@ -204,7 +215,17 @@ impl Claim {
             Claim::Void(void) => &void.id,
             Claim::Key(change) => change.name(),
             Claim::Policy(change) => &change.id,
+            Claim::Blockers(decision) => &decision.id,
             Claim::Note(note) => &note.id,
+        }
+    }
+
+    /// The operator's own running number, where the kind has one and the statement gives it.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Claim::Rehearsal(r) | Claim::Rerun(r) => r.number,
+            Claim::Begin(begin) => begin.number,
+            _ => None,
         }
     }
 
@@ -231,8 +252,24 @@ impl Claim {
             Claim::Key(change) => change.check(),
             Claim::Void(void) => void.check(),
             Claim::Note(note) => note.check(),
-            Claim::Begin(_) | Claim::Policy(_) => Ok(()),
+            Claim::Begin(begin) => number_fits("/predicate/begin/number", begin.number),
+            Claim::Blockers(decision) => decision.check(),
+            Claim::Policy(_) => Ok(()),
         }
+    }
+}
+
+impl KeyEntry {
+    /// Whose key it is.
+    pub fn person(&self) -> &Label {
+        self.person.as_ref().unwrap_or(&self.name)
+    }
+
+    pub(super) fn check(&self, field: &'static str) -> Result<(), StatementError> {
+        if self.person.as_ref() == Some(&self.name) {
+            return Err(StatementError::field(field, "a person who has another key", &self.name));
+        }
+        roles_fit(field, &self.roles)
     }
 }
 
@@ -244,12 +281,19 @@ impl Genesis {
         }
         let (mut names, mut prints) = (BTreeSet::new(), BTreeSet::new());
         for key in &self.keys {
+            key.check(KEYS)?;
+            let known = |person: &Label| {
+                self.keys.iter().any(|other| other.name == *person && other.person.is_none())
+            };
+            if let Some(person) = key.person.as_ref().filter(|person| !known(person)) {
+                return Err(StatementError::field(KEYS, "the name of somebody's first key", person));
+            }
             if !names.insert(&key.name) || !prints.insert(key.public.fingerprint()) {
                 return Err(StatementError::field(KEYS, "distinct names and keys", &key.name));
             }
-            roles_fit(KEYS, &key.roles)?;
         }
-        let owners = self.keys.iter().filter(|k| k.roles.contains(&Role::Owner)).count();
+        let owners = self.keys.iter().filter(|k| k.roles.contains(&Role::Owner));
+        let owners = owners.map(KeyEntry::person).collect::<BTreeSet<_>>().len();
         if !(1..=owners).contains(&(self.owner_threshold as usize)) {
             let expected = format!("1 to {owners}, the owners' number");
             return Err(StatementError::field(
@@ -275,6 +319,7 @@ impl Rehearsal {
         if rerun && self.begin.is_some() {
             return Err(StatementError::field("/predicate/rerun/begin", "none in a rerun", "one"));
         }
+        number_fits("/predicate/…/number", self.number)?;
         // A day is what a timestamp's day can be.
         if format!("{}T00:00:00Z", self.date).parse::<Timestamp>().is_err() {
             return Err(StatementError::field("/predicate/…/date", "YYYY-MM-DD", &self.date));

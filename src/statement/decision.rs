@@ -62,18 +62,38 @@ pub struct Begin {
     pub grant: Digest,
     /// The label of its entry.
     pub id: Label,
+    /// The operator's own running number. Absent in statements of older programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub number: Option<u64>,
 }
 
-/// An entry counts no more: a grant, a rehearsal, a rerun or a begin. What a grant was spent for stays spent.
+/// What counts no more: an entry (a grant, a rehearsal, a rerun, a begin or a decision about a blocker), or numbers of
+/// an operator that came to nothing. What a grant was spent for stays spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Void {
     /// The label of its entry.
     pub id: Label,
+    /// Numbers that came to no entry.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub numbers: Option<Numbers>,
     /// The leaf of the entry that counts no more.
-    pub of: Digest,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<Digest>,
     /// Why.
     pub reason: String,
+}
+
+/// Running numbers of an operator, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// The first of them.
+    pub first: u64,
+    /// Whose.
+    pub key: Fingerprint,
+    /// The last of them.
+    pub last: u64,
 }
 
 /// An auditor's word about an entry.
@@ -111,7 +131,7 @@ impl KeyChange {
 
     pub(super) fn check(&self) -> Result<(), StatementError> {
         match self {
-            KeyChange::Add(entry) => roles_fit("/predicate/key/roles", &entry.roles),
+            KeyChange::Add(entry) => entry.check("/predicate/key"),
             KeyChange::Revoke(end) if end.last_valid_seq > canon::MAX_INTEGER => {
                 let (field, most) = ("/predicate/key/last_valid_seq", canon::MAX_INTEGER);
                 Err(StatementError::field(field, most, end.last_valid_seq))
@@ -123,6 +143,18 @@ impl KeyChange {
 
 impl Void {
     pub(super) fn check(&self) -> Result<(), StatementError> {
+        const WHAT: &str = "/predicate/void";
+        match (&self.of, &self.numbers) {
+            (Some(_), None) => {}
+            (None, Some(numbers)) => {
+                number_fits(WHAT, Some(numbers.first))?;
+                number_fits(WHAT, Some(numbers.last))?;
+                if numbers.first > numbers.last {
+                    return Err(StatementError::field(WHAT, "first up to last", numbers.last));
+                }
+            }
+            _ => return Err(StatementError::field(WHAT, "an entry or numbers", "neither or both")),
+        }
         text_fits("/predicate/void/reason", &self.reason)
     }
 }
@@ -143,7 +175,17 @@ pub(super) fn roles_fit(field: &'static str, roles: &BTreeSet<Role>) -> Result<(
     Ok(())
 }
 
-fn text_fits(field: &'static str, text: &str) -> Result<(), StatementError> {
+/// From 1 to what every JSON reader can hold.
+pub(super) fn number_fits(field: &'static str, number: Option<u64>) -> Result<(), StatementError> {
+    match number {
+        Some(n) if !(1..=canon::MAX_INTEGER).contains(&n) => {
+            Err(StatementError::field(field, format!("1 to {}", canon::MAX_INTEGER), n))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn text_fits(field: &'static str, text: &str) -> Result<(), StatementError> {
     match (1..=MAX_TEXT_BYTES).contains(&text.len()) {
         true => Ok(()),
         false => Err(StatementError::field(field, format!("1 to {MAX_TEXT_BYTES} bytes"), text.len())),

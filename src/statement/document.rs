@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::blocker::BlockerDecision;
 use super::claim::{Claim, Genesis, Grant, Rehearsal, Scope};
 use super::decision::{Begin, KeyChange, Note, PolicyChange, Void};
 use super::{Kind, Label, Nonce, Statement, StatementError, Subjects};
@@ -49,6 +50,8 @@ struct SubjectDigest {
 struct Predicate {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     begin: Option<Begin>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    blockers: Option<BlockerDecision>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     genesis: Option<Genesis>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -149,6 +152,7 @@ impl Document {
         let kind = claim.kind();
         let mut predicate = Predicate {
             begin: None,
+            blockers: None,
             genesis: None,
             grant: None,
             key: None,
@@ -171,6 +175,7 @@ impl Document {
             Claim::Void(claim) => predicate.void = Some(claim),
             Claim::Key(claim) => predicate.key = Some(claim),
             Claim::Policy(claim) => predicate.policy_change = Some(claim),
+            Claim::Blockers(claim) => predicate.blockers = Some(claim),
             Claim::Note(claim) => predicate.note = Some(claim),
         }
         let subject = |(name, digest): (&String, &Digest)| Subject {
@@ -199,6 +204,7 @@ impl Document {
             predicate.void.map(Claim::Void),
             predicate.key.map(Claim::Key),
             predicate.policy_change.map(Claim::Policy),
+            predicate.blockers.map(Claim::Blockers),
             predicate.note.map(Claim::Note),
         ];
         let mut claims = claims.into_iter().flatten();

@@ -23,13 +23,15 @@ pub enum Kind {
     Key,
     /// The owners change the policy.
     Policy,
+    /// The owners decide about a blocker.
+    Blockers,
     /// An auditor's word about an entry.
     Note,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Genesis,
         Kind::Grant,
         Kind::Rehearsal,
@@ -38,6 +40,7 @@ impl Kind {
         Kind::Void,
         Kind::Key,
         Kind::Policy,
+        Kind::Blockers,
         Kind::Note,
     ];
 
@@ -52,6 +55,7 @@ impl Kind {
             Kind::Void => "void",
             Kind::Key => "key",
             Kind::Policy => "policy",
+            Kind::Blockers => "blockers",
             Kind::Note => "note",
         }
     }
@@ -67,6 +71,7 @@ impl Kind {
             Kind::Void => "https://fix7-ledger.example/void/v1",
             Kind::Key => "https://fix7-ledger.example/key/v1",
             Kind::Policy => "https://fix7-ledger.example/policy/v1",
+            Kind::Blockers => "https://fix7-ledger.example/blockers/v1",
             Kind::Note => "https://fix7-ledger.example/note/v1",
         }
     }

@@ -34,6 +34,7 @@ use std::collections::BTreeMap;
 use crate::canon;
 use crate::digest::Digest;
 
+mod blocker;
 mod claim;
 mod decision;
 mod document;
@@ -42,8 +43,9 @@ mod label;
 mod proposal;
 mod run;
 
+pub use blocker::{BlockerAction, BlockerDecision};
 pub use claim::{Claim, Genesis, Grant, KeyEntry, Mention, Outcome, Rehearsal, Role, Scope};
-pub use decision::{Begin, KeyChange, KeyEnd, KeyRevocation, Note, PolicyChange, Void};
+pub use decision::{Begin, KeyChange, KeyEnd, KeyRevocation, Note, Numbers, PolicyChange, Void};
 pub use document::Document;
 pub use kind::Kind;
 pub use label::{Label, LabelError, MAX_LABEL_BYTES, Nonce};

@@ -28,6 +28,7 @@ fn begin_by_hand(stage: &Stage, ledger: &str, policy: &str, time: &str) {
     let signer = stage.signer("olga");
     let key = |name: &str, role| KeyEntry {
         name: name.parse().expect("a label"),
+        person: None,
         public: stage.signer(name).public().clone(),
         roles: [role].into(),
     };

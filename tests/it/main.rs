@@ -44,6 +44,7 @@ mod oracle;
 mod journey;
 mod independent;
 mod forge;
+mod decisions;
 mod roles;
 mod stock_git;
 mod selftest;

@@ -247,7 +247,7 @@ fn a_leg_is_as_proven_as_the_entries_that_still_count_and_nothing_closes() {
     s.write("new.toml", policy.replacen("[validator]", rules, 1));
     on(s, &["policy", "propose", "new.toml", "--key", "keys/olga"]).ok();
     assert_eq!(leg(), ("OPEN".to_owned(), false));
-    s.run(&["blockers", "--repo", "work", "--history"]).ok().says("not yet: 1 must repeat it");
+    s.run(&["blockers", "--repo", "work", "--history"]).ok().says("rehearse again");
 }
 
 #[test]

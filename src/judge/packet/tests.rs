@@ -164,6 +164,7 @@ fn a_judge_that_knows_packets_says_of_each_what_a_new_one_says() {
 /// A statement that claims this result of a packet.
 fn claiming(map: &Map, result: Outcome) -> Statement {
     let claim = Rehearsal {
+        number: None,
         begin: None,
         run_id: "run-1".parse().expect("a label"),
         grant: Digest::of(b"grant"),
