@@ -11,6 +11,7 @@ const ROLES = {
   rerun: ["operator"],
   begin: ["operator"],
   void: ["owner", "operator"],
+  blockers: ["owner", "operator"],
   note: ["auditor"],
 };
 
@@ -24,6 +25,8 @@ class Replay {
     this.used = new Set();
     this.signed = [];
     this.suspects = new Map();
+    this.decisions = new Map();
+    this.threshold = 1;
   }
 
   /** May these keys say this here? */
@@ -32,6 +35,7 @@ class Replay {
     if (!roles) throw new NotEstablished(`entries of kind ${leaf.kind} are not replayed here`);
     const keys = leaf.kind === "genesis" ? await registered(claim.keys, leaf.seq) : this.keys;
     require(leaf.policy === (this.policy ?? ZERO), "Fix7-Policy is not the policy in force");
+    if (files.has("policy.toml")) this.asked = thresholdOf(toText(files.get("policy.toml")));
     for (const { keyid, sig } of signatures) {
       const record = keys.get(keyid);
       require(record, `the key ${keyid} is not registered`);
@@ -42,15 +46,22 @@ class Replay {
     }
     for (const once of usedBy(leaf.kind, claim)) require(!this.used.has(once), `its ${once.split(" ")[0]} was used before`);
     const signers = signatures.map(({ keyid }) => keyid);
-    const owners = signers.filter((key) => keys.get(key).roles.includes("owner")).length;
-    const decided = ["grant", "key", "policy"].includes(leaf.kind) || (leaf.kind === "void" && this.grants.has(claim.of));
+    const owns = (key) => keys.get(key).roles.includes("owner");
+    // People are counted, not keys.
+    const owners = new Set(signers.filter(owns).map((key) => keys.get(key).person)).size;
+    const decided = ["grant", "key", "policy", "blockers"].includes(leaf.kind) || (leaf.kind === "void" && (this.grants.has(claim.of) || this.decisions.has(claim.of)));
     if (decided) require(owners >= this.threshold, `${owners} owners signed, ${this.threshold} are needed`);
     if (leaf.kind === "grant") {
-      require(signers.some((key) => key !== claim.operator), "the operator alone granted it");
-      require(this.keys.get(claim.operator)?.roles.includes("operator"), "it is for somebody who is no operator");
+      const operator = this.keys.get(claim.operator);
+      require(operator?.roles.includes("operator"), "it is for somebody who is no operator");
+      require(signers.some((key) => keys.get(key).person !== operator.person), "the operator alone granted it");
     }
     if (leaf.kind === "key") await this.keyChanges(leaf.seq, claim);
-    if (leaf.kind === "void") this.voids(claim, signers, owners);
+    if (leaf.kind === "void") this.voids(claim, signers, signers.every(owns));
+    if (leaf.kind === "blockers") {
+      const last = [...this.decisions].reverse().find(([, { blocker, void: taken }]) => blocker === claim.blocker && !taken)?.[0];
+      require(claim.after === last, "it was decided in view of another state of the blocker");
+    }
     if (leaf.kind === "note") {
       require(this.seqs.has(claim.of), "it is about no entry of this ledger");
       require(!claim.confirms || this.suspects.has(this.seqs.get(claim.of)), "it confirms an entry that is not suspect");
@@ -60,23 +71,33 @@ class Replay {
   async keyChanges(seq, change) {
     if (change.action === "add") {
       require(!this.keys.has(await fingerprint(keyOfLine(change.public))), "the key was registered before");
-      require(![...this.keys.values()].some(({ name }) => name === change.name), "the name was registered before");
+      const known = [...this.keys.values()];
+      require(!known.some(({ name }) => name === change.name), "the name was registered before");
+      require(!change.person || known.some(({ person }) => person === change.person), "it is a further key of somebody who has none");
       return;
     }
     const record = this.keys.get(change.key);
     const last = change.action === "revoke" ? change.last_valid_seq : seq;
     require(record && record.name === change.name, "it ends a key that is not registered under this name");
     require(last < record.last && (change.action !== "revoke" || last < seq), "it ends the key at an impossible position");
-    const left = [...this.keys].filter(([key, { roles, last }]) => key !== change.key && roles.includes("owner") && last > seq).length;
+    const others = [...this.keys].filter(([key, { roles, last }]) => key !== change.key && roles.includes("owner") && last > seq);
+    const left = new Set(others.map(([, { person }]) => person)).size;
     require(left >= this.threshold, `${left} owners would be left, ${this.threshold} are needed`);
   }
 
-  voids({ of }, signers, owners) {
+  voids({ of, numbers }, signers, byOwners) {
+    const by = (operator) => byOwners || signers.every((key) => key === operator || this.keys.get(key).roles.includes("owner"));
+    if (numbers) {
+      require(this.keys.has(numbers.key), "it voids the numbers of a key that is not registered");
+      return require(by(numbers.key), "it is signed by neither the operator nor owners");
+    }
+    const decision = this.decisions.get(of);
+    if (decision) return require(!decision.void, "the decision was taken back already");
     const grant = this.grants.get(of);
     if (grant) return require(grant.spentBy === undefined && !grant.void, "the grant was used or is void already");
     const record = this.runs.get(of) ?? this.begins.get(of);
     require(record && !record.void, "it voids an entry that counts for nothing else, or is void already");
-    require(owners === signers.length || signers.every((key) => key === record.operator || this.keys.get(key).roles.includes("owner")), "it is signed by neither the operator nor owners");
+    require(by(record.operator), "it is signed by neither the operator nor owners");
   }
 
   /** Grants are spent once, begins end with their rehearsal, reruns reach the same packet. */
@@ -108,9 +129,13 @@ class Replay {
     this.signed.push(...signatures.map(({ keyid }) => ({ keyid, seq })));
     if (kind === "genesis") {
       this.keys = await registered(claim.keys, seq);
-      this.threshold = claim.owner_threshold;
+      this.first = claim.owner_threshold;
     }
-    if (files.has("policy.toml")) this.policy = await sha256Hex(files.get("policy.toml"));
+    if (files.has("policy.toml")) {
+      this.policy = await sha256Hex(files.get("policy.toml"));
+      this.threshold = Math.max(this.first, this.asked);
+    }
+    if (kind === "blockers") this.decisions.set(leafHash, { blocker: claim.blocker });
     if (kind === "grant") this.grants.set(leafHash, { seq, operator: claim.operator, last: claim.expires_after_seq });
     if (kind === "begin") this.begins.set(leafHash, { seq, operator: key, grant: claim.grant });
     if (PACKET_KINDS.has(kind)) this.runs.set(leafHash, { kind, operator: key, packetTree: claim.packet_tree, grant: claim.grant, result: claim.result });
@@ -119,7 +144,7 @@ class Replay {
       this.begins.delete(claim.begin);
     }
     if (kind === "void") {
-      for (const records of [this.grants, this.runs]) if (records.has(claim.of)) records.get(claim.of).void = true;
+      for (const records of [this.grants, this.runs, this.decisions]) if (records.has(claim.of)) records.get(claim.of).void = true;
       this.begins.delete(claim.of);
     }
     if (kind === "note" && claim.confirms) this.suspects.delete(this.seqs.get(claim.of));
@@ -143,11 +168,21 @@ class Replay {
 /** Keys by fingerprint, which count from a position on. */
 async function registered(keys, from) {
   const records = new Map();
-  for (const { name, public: line, roles } of keys) {
+  for (const { name, person, public: line, roles } of keys) {
     const key = keyOfLine(line);
-    records.set(await fingerprint(key), { name, roles, key, from, last: Infinity });
+    records.set(await fingerprint(key), { name, person: person ?? name, roles, key, from, last: Infinity });
   }
   return records;
+}
+
+/** How many owners a policy asks for; 0 where it says nothing. Written in a way that is not read here: not established. */
+function thresholdOf(policy) {
+  const lines = policy.split("\n").map((line) => line.replace(/#.*/, ""));
+  const said = lines.filter((line) => line.includes("owner_threshold"));
+  if (said.length === 0) return 0;
+  const match = said.length === 1 && /^\s*owner_threshold\s*=\s*(\d+)\s*$/.exec(said[0]);
+  if (!match) throw new NotEstablished("how many owners the policy asks for is not read here");
+  return Number(match[1]);
 }
 
 /** What an entry uses up: its nonce, and the name of a grant or a run. */

@@ -39,14 +39,33 @@ function openEntry(seq) {
   card?.focus({ preventScroll: true });
 }
 
-/** Who reached the same packet, and did so independently of the operator. */
+/** Who reached the same packet. */
 function reproductions(entry, entries) {
   return entries.filter(({ kind, claim }) => kind === "rerun" && claim?.of === entry.leafHash);
 }
 
+/** The same, but for the operator's own, the void ones, and those that a stolen key signed: each person once. */
+function independently(run, entries) {
+  const people = new Map();
+  const register = ({ name, person }) => people.set(name, person ?? name);
+  for (const { kind, claim } of entries) {
+    if (kind === "genesis") claim.keys.forEach(register);
+    if (kind === "key" && claim.action === "add") register(claim);
+  }
+  const person = ({ author }) => people.get(author) ?? author;
+  const counts = (rerun) => {
+    const after = entries.filter(({ seq }) => seq > rerun.seq);
+    const about = (kind) => after.some((entry) => entry.kind === kind && entry.claim?.of === rerun.leafHash && (kind === "void" || entry.claim.confirms));
+    const revoked = after.some(({ kind, claim }) => kind === "key" && claim.action === "revoke" && claim.name === rerun.author && claim.last_valid_seq < rerun.seq);
+    return !about("void") && (!revoked || about("note"));
+  };
+  const others = reproductions(run, entries).filter(counts).map(person);
+  return new Set(others.filter((name) => name !== person(run))).size;
+}
+
 function facts(entries) {
   const runs = entries.filter(({ kind }) => kind === "rehearsal");
-  const independent = runs.filter((run) => reproductions(run, entries).some(({ key }) => key !== run.key)).length;
+  const independent = runs.filter((run) => independently(run, entries) > 0).length;
   const last = runs.at(-1)?.packet?.blockers;
   const fact = (value, words) => h("div", { class: "fact" }, h("dd", {}, String(value)), h("dt", {}, words));
   return h("dl", { class: "facts" }, fact(entries.length, "entries"), fact(runs.length, "rehearsals"), fact(independent, "reproduced by somebody else"), fact(last?.open_count ?? "–", "open blockers"));
