@@ -72,6 +72,7 @@ mod surroundings;
 mod survey;
 mod writing;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
@@ -85,6 +86,15 @@ use answer::{Answer, Failure, Ui};
 #[derive(Parser)]
 #[command(name = "fix7-ledger", version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
+    #[command(flatten)]
+    everywhere: Everywhere,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(clap::Args)]
+struct Everywhere {
     /// Print one JSON document with a stable schema instead of text; the exit code is the same.
     #[arg(long, global = true)]
     json: bool,
@@ -94,8 +104,6 @@ struct Cli {
     /// Print long pages at once instead of in $FIX7_PAGER, $PAGER or less.
     #[arg(long, global = true)]
     no_pager: bool,
-    #[command(subcommand)]
-    verb: Verb,
 }
 
 #[derive(Subcommand)]
@@ -277,17 +285,80 @@ pub fn main() -> ExitCode {
         let json = arguments.iter().any(|argument| argument == "--json");
         return Ui::new(json, false).finish("admission", Err(asked.into()));
     }
-    let parsed = command().color(colour).try_get_matches();
-    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let whole = || command().color(colour).try_get_matches().and_then(|found| Cli::from_arg_matches(&found));
+    let cli = match one_verb(std::env::args_os().collect()).map_or_else(whole, Ok) {
         Ok(cli) => cli,
         Err(usage) => return answer::usage(&usage, std::env::args_os().any(|a| a == "--json")),
     };
-    let ui = Ui::new(cli.json, !cli.no_pager);
+    let ui = Ui::new(cli.everywhere.json, !cli.everywhere.no_pager);
     let verb = cli.verb.name();
     ui.finish(verb, cli.verb.run(&ui))
+}
+
+/// The command line of one verb alone.
+#[derive(Parser)]
+struct OneVerb<A: clap::Args> {
+    #[command(flatten)]
+    everywhere: Everywhere,
+    #[command(flatten)]
+    args: A,
+}
+
+/// The call of a verb that is called often, by git or in a loop: the whole command takes longer to put together than
+/// some of these take to run. Whatever is not plainly such a call, help and mistakes as well, the whole command answers.
+fn one_verb(mut line: Vec<OsString>) -> Option<Cli> {
+    fn of<A: clap::Args>(line: Vec<OsString>, verb: fn(A) -> Verb) -> Option<Cli> {
+        let OneVerb { everywhere, args } = OneVerb::try_parse_from(line).ok()?;
+        Some(Cli { everywhere, verb: verb(args) })
+    }
+    let named = line.get(1)?.to_str()?.to_owned();
+    line.remove(1);
+    match named.as_str() {
+        "record" => of(line, Verb::Record),
+        "verify" => of(line, Verb::Verify),
+        "hook" => of(line, Verb::Hook),
+        _ => None,
+    }
 }
 
 /// The whole command, for completions and for the test that reads the README's commands.
 pub fn command() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_verb_alone_reads_what_the_whole_command_reads() {
+        let mut read = 0;
+        for line in [
+            "record --packet p --repo r --key k --json",
+            "record --packet p --mention a:1:b:c --failed",
+            "record --packet p --color never",
+            "record",
+            "record --packet p --grant g --rerun-of e",
+            "record --packet p extra",
+            "record --packet p --help",
+            "record --packet p --version",
+            "verify --repo r --threads 2",
+            "verify --proof p --pin x",
+            "hook pre-push origin url",
+            "hook pre-receive",
+            "hook pre-nothing",
+        ] {
+            let words = || format!("fix7-ledger {line}").split(' ').map(OsString::from).collect::<Vec<_>>();
+            let (whole, alone) = (Cli::try_parse_from(words()), one_verb(words()));
+            assert_eq!(whole.is_ok(), alone.is_some(), "{line}");
+            if let (Ok(whole), Some(alone)) = (whole, alone) {
+                let told = |cli: &Cli| (cli.verb.name(), cli.everywhere.json, cli.everywhere.color);
+                assert_eq!(told(&whole), told(&alone), "{line}");
+                read += 1;
+            }
+        }
+        assert!((4..8).contains(&read), "{read} are calls, the others are mistakes");
+        let all = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert!(one_verb(all("fix7-ledger log --json")).is_none() && one_verb(all("fix7-ledger")).is_none());
+    }
 }

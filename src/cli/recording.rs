@@ -210,7 +210,8 @@ pub(super) fn named_grant(state: &State, wanted: &str) -> Result<Digest, Failure
 }
 
 fn subjects(files: &Files) -> statement::Subjects {
-    files.iter().map(|(path, bytes)| (format!("{PACKET_DIR}{path}"), Digest::of(bytes))).collect()
+    let digest = |path: &str| files.digest(path).unwrap_or(Digest::ZERO);
+    files.iter().map(|(path, _)| (format!("{PACKET_DIR}{path}"), digest(path))).collect()
 }
 
 fn in_tree(files: Files) -> BTreeMap<String, Vec<u8>> {

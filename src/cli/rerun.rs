@@ -47,7 +47,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         return Err(verdict.into());
     }
     let facts = judge::facts(&given)?;
-    let source = match (args.source, args.dump, facts.lock.source.dump) {
+    let source = match (args.source, args.dump, facts.lock.source.dump.clone()) {
         (Some(path), _, None) => Source::Database(path),
         (_, Some(path), Some(dump)) => Source::Dump(path, Box::new(dump.attestation)),
         (_, _, dump) => {
@@ -64,7 +64,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         number = recorder.as_ref().map(|recorder| recorder.number(&place)).transpose()?;
         Ok(())
     };
-    let (mut rehearsal, policy) = rehearse::rehearse(&source, facts.plan, &settings, begins, ui)?;
+    let (mut rehearsal, policy) =
+        rehearse::rehearse(&source, facts.plan.into_inner(), &settings, begins, ui)?;
     if let Some((operator, number)) = &number {
         rehearsal.run.extend(numbering::noted(operator, *number));
     }

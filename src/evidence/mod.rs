@@ -22,6 +22,7 @@ pub mod execution;
 pub mod isolation;
 pub mod lock;
 pub mod plan;
+mod shared;
 
 pub use blockers::BlockerMap;
 pub use engine::EngineName;
@@ -29,16 +30,40 @@ pub use entry::{Hashes, Kind, Leg, Outcome, RollbackEvidence};
 pub use execution::ExecutionEvidence;
 pub use lock::TargetLock;
 pub use plan::Plan;
+pub use shared::Shared;
 
-/// The facts of one rehearsal, and the plan that it followed.
+/// The facts of one rehearsal, and the plan that it followed. Clones share what none of them changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// What was cloned.
-    pub lock: TargetLock,
+    pub lock: Shared<TargetLock>,
     /// What was done.
-    pub execution: ExecutionEvidence,
+    pub execution: Shared<ExecutionEvidence>,
     /// What was found before, between and after.
-    pub rollback: RollbackEvidence,
+    pub rollback: Shared<RollbackEvidence>,
     /// The operator's files.
-    pub plan: Plan,
+    pub plan: Shared<Plan>,
+}
+
+impl Facts {
+    /// The facts of these parts.
+    pub fn new(
+        lock: TargetLock,
+        execution: ExecutionEvidence,
+        rollback: RollbackEvidence,
+        plan: Plan,
+    ) -> Facts {
+        Facts { lock: lock.into(), execution: execution.into(), rollback: rollback.into(), plan: plan.into() }
+    }
+
+    /// A copy that shares nothing: what is changed behind the back of one is not changed in the other.
+    pub fn apart(&self) -> Facts {
+        let Facts { lock, execution, rollback, plan } = self;
+        Facts::new(
+            TargetLock::clone(lock),
+            ExecutionEvidence::clone(execution),
+            RollbackEvidence::clone(rollback),
+            Plan::clone(plan),
+        )
+    }
 }

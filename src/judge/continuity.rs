@@ -4,7 +4,7 @@
 //! grants (`state`).
 
 use super::dump;
-use super::packet::{facts, packet_facts};
+use super::packet::packet_facts_and_dump;
 use crate::packet::{BLOCKERS, Files};
 use crate::policy::Policy;
 use crate::state::{PacketFacts, State};
@@ -22,13 +22,15 @@ pub fn continuity(state: &State, statement: Option<&Statement>, files: &Files) -
         });
     }
     // A lock or a map that cannot be read is the packet's fault, and named there.
-    let Ok(PacketFacts { policy, blockers, .. }) = packet_facts(files) else { return verdict };
+    let Ok((PacketFacts { policy, blockers, .. }, dump)) = packet_facts_and_dump(files) else {
+        return verdict;
+    };
     let in_force = state.policy().map(Policy::digest);
     verdict.require(in_force == Some(policy), || {
         let found = in_force.map_or("none".to_owned(), |digest| digest.to_string());
         Reason::new(Code::PolicyMismatch, "the ledger's policy in force").values(policy, found)
     });
-    if let Some(attested) = facts(files).ok().and_then(|facts| facts.lock.source.dump) {
+    if let Some(attested) = dump {
         let next = state.next_seq();
         let operators = state.keys().map(|(_, key)| key).filter(|key| {
             key.roles.contains(&Role::Operator)

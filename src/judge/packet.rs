@@ -24,7 +24,7 @@ use super::{failure, probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::BlockerMap;
-use crate::evidence::lock::PACKET_FORMAT;
+use crate::evidence::lock::{DumpFacts, PACKET_FORMAT};
 use crate::evidence::{Facts, Plan, TargetLock};
 use crate::packet::document::FinalStatus;
 use crate::packet::{
@@ -224,7 +224,7 @@ pub fn facts(files: &Files) -> Result<Facts, Verdict> {
     let (execution, rollback) = (read(files, EXECUTION), read(files, ROLLBACK));
     let plan = Plan::parse(files.plan());
     match (lock, execution, rollback, plan) {
-        (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts { lock, execution, rollback, plan }),
+        (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts::new(lock, execution, rollback, plan)),
         (lock, execution, rollback, plan) => {
             let mut verdict = Verdict::default();
             let files = [lock.err(), execution.err(), rollback.err()].into_iter().flatten();
@@ -257,13 +257,18 @@ fn known_format(files: &Files, read: &Result<TargetLock, Reason>) -> Result<(), 
 /// # Errors
 /// The reasons: a file that is missing or not what its type says.
 pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
+    Ok(packet_facts_and_dump(files)?.0)
+}
+
+/// As [`packet_facts`], and where the source comes from if it is a dump.
+pub(super) fn packet_facts_and_dump(files: &Files) -> Result<(PacketFacts, Option<DumpFacts>), Verdict> {
     let lock = read(files, LOCK);
     known_format(files, &lock)?;
     let lock = lock?;
     let map: BlockerMap = read(files, BLOCKERS)?;
     let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
-    let digest = Digest::of(files.get(BLOCKERS).unwrap_or_default());
-    Ok(PacketFacts {
+    let digest = files.digest(BLOCKERS).unwrap_or(Digest::ZERO);
+    let facts = PacketFacts {
         source: lock.source.set,
         plan: lock.plan,
         executable: lock.executable,
@@ -271,7 +276,8 @@ pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
         policy: lock.policy,
         dump: lock.source.dump.is_some(),
         blockers: Some(blockers::facts(&map, digest)),
-    })
+    };
+    Ok((facts, lock.source.dump))
 }
 
 fn read<T: DeserializeOwned>(files: &Files, path: &str) -> Result<T, Reason> {

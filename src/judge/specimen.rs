@@ -36,8 +36,11 @@ pub fn facts() -> Facts {
 
 /// The template plan.
 pub fn template_plan() -> Plan {
-    let files = Plan::template().into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
-    Plan::parse(files).expect("a test holds the template valid")
+    static READ: LazyLock<Plan> = LazyLock::new(|| {
+        let files = Plan::template().into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+        Plan::parse(files).expect("a test holds the template valid")
+    });
+    READ.clone()
 }
 
 /// Good facts of a plan under a policy: every leg that the plan has, each with its one step.
@@ -99,15 +102,20 @@ pub fn facts_of(policy: &Policy, plan: Plan, level: Level) -> Facts {
         nondeterministic: false,
         entries,
     };
-    quoted(Facts { lock, execution, rollback, plan })
+    quoted(Facts::new(lock, execution, rollback, plan))
 }
 
 /// Lets the evidence quote the lock as it now is: what a forger of the lock would do too.
 pub fn quoted(mut facts: Facts) -> Facts {
+    quote(&mut facts);
+    facts
+}
+
+/// As [`quoted`], in place.
+pub fn quote(facts: &mut Facts) {
     let digest = canon::to_vec(&facts.lock).map_or(Digest::ZERO, |bytes| Digest::of(&bytes));
     facts.execution.lock = digest;
     facts.rollback.lock = digest;
-    facts
 }
 
 fn executable() -> Digest {

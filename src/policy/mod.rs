@@ -19,6 +19,7 @@
 
 mod document;
 mod floor;
+mod pins;
 mod production;
 mod tighten;
 
@@ -30,15 +31,13 @@ pub use floor::{
     BOUNDARY_DEFAULT, BOUNDARY_ITEMS, BOUNDARY_SENTENCE, DECISION, FINAL_STATUS, HOLD, MACRO_PREFIX,
 };
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use crate::digest::Digest;
 use crate::verdict::Verdict;
 
 /// Largest document in bytes: stops a policy that only exists to exhaust whoever replays the ledger.
 pub const MAX_BYTES: usize = 256 << 10;
-/// Longest version text of a pinned executable, in bytes.
-const MAX_VERSION_BYTES: usize = 64;
 
 /// Why bytes are not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,11 +63,11 @@ pub enum PolicyError {
     },
 }
 
-/// A checked policy with its exact bytes.
+/// A checked policy with its exact bytes. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    raw: RawPolicy,
-    bytes: Vec<u8>,
+    raw: Arc<RawPolicy>,
+    bytes: Arc<[u8]>,
     digest: Digest,
 }
 
@@ -78,8 +77,9 @@ impl Policy {
 
     /// The default policy.
     pub fn default_policy() -> Policy {
-        static READ: LazyLock<Policy> =
-            LazyLock::new(|| Policy::parse(Policy::DEFAULT).expect("a test reads the embedded document"));
+        static READ: LazyLock<Policy> = LazyLock::new(|| {
+            Policy::parse_document(Policy::DEFAULT).expect("a test reads the embedded document")
+        });
         READ.clone()
     }
 
@@ -88,6 +88,22 @@ impl Policy {
     /// # Errors
     /// See [`PolicyError`].
     pub fn parse(bytes: &[u8]) -> Result<Policy, PolicyError> {
+        match bytes.strip_prefix(Policy::DEFAULT).and_then(pins::read) {
+            Some(pins) if bytes.len() <= MAX_BYTES => Policy::default_policy().with_pins(pins, bytes),
+            _ => Policy::parse_document(bytes),
+        }
+    }
+
+    /// The policy whose document `bytes` is this one's and these pins behind it: what nearly every ledger's is, so
+    /// that the default document is read once.
+    fn with_pins(&self, pins: Vec<Executable>, bytes: &[u8]) -> Result<Policy, PolicyError> {
+        let mut raw = RawPolicy::clone(&self.raw);
+        raw.executables.extend(pins);
+        floor::check(&raw)?;
+        Ok(Policy { raw: raw.into(), bytes: bytes.into(), digest: Digest::of(bytes) })
+    }
+
+    fn parse_document(bytes: &[u8]) -> Result<Policy, PolicyError> {
         if bytes.len() > MAX_BYTES {
             return Err(PolicyError::TooLarge { found: bytes.len() });
         }
@@ -100,7 +116,7 @@ impl Policy {
         }
         let raw: RawPolicy = toml::from_str(text).map_err(|e| malformed(&e))?;
         floor::check(&raw)?;
-        Ok(Policy { raw, bytes: bytes.to_vec(), digest: Digest::of(bytes) })
+        Ok(Policy { raw: raw.into(), bytes: bytes.into(), digest: Digest::of(bytes) })
     }
 
     /// The exact bytes that were read.
@@ -233,17 +249,13 @@ impl Policy {
     /// the same document.
     pub fn with_executable(&self, digest: Digest, version: &str) -> Vec<u8> {
         if self.pins(&digest) {
-            return self.bytes.clone();
+            return self.bytes.to_vec();
         }
-        let plain = |c: char| if c.is_ascii_alphanumeric() || ".+-_ ".contains(c) { c } else { '-' };
-        let version: String = version.chars().take(MAX_VERSION_BYTES).map(plain).collect();
-        let mut bytes = self.bytes.clone();
+        let mut bytes = self.bytes.to_vec();
         if !bytes.ends_with(b"\n") {
             bytes.push(b'\n');
         }
-        bytes.extend(
-            format!("\n[[executables]]\nsha256 = \"{digest}\"\nversion = \"{version}\"\n").into_bytes(),
-        );
+        bytes.extend(pins::written(digest, version).into_bytes());
         bytes
     }
 
@@ -360,6 +372,38 @@ mod tests {
         assert_eq!(pinned.with_executable(digest, "again"), bytes);
         let two = Policy::parse(&pinned.with_executable(Digest::of(b"another"), "0.2.0")).expect("a policy");
         assert_eq!(two.executables().len(), 2);
+    }
+
+    #[test]
+    fn a_document_with_pins_reads_as_it_does_without_the_short_way() {
+        let pinned = Policy::default_policy().with_executable(Digest::of(b"one"), "0.1.0");
+        let tails = [
+            "",
+            "\n[[executables]]\nsha256 = \"00\"\nversion = \"1\"\n",
+            "\n[[executables]]\nsha256 = \"00\"\nversion = \"1\"",
+            "\n[[executables]]\nversion = \"1\"\n",
+            "\nhold = \"NONE\"\n",
+            "version = \"2\"\n",
+            "# a comment\n",
+            "\n[[mentions]]\nfile = \"a\"\ntexts = [\"b\"]\n",
+        ];
+        let two = Policy::parse(&pinned).expect("a policy").with_executable(Digest::of(b"two"), "a \"b");
+        for (before, tails) in [(Policy::DEFAULT, &tails[..]), (&pinned, &tails[..]), (&two, &tails[..])] {
+            for tail in tails {
+                let bytes = [before, tail.as_bytes()].concat();
+                let (short, long) = (Policy::parse(&bytes), Policy::parse_document(&bytes));
+                match (&short, &long) {
+                    (Ok(short), Ok(long)) => {
+                        assert_eq!((short.bytes(), short.digest()), (long.bytes(), long.digest()));
+                        assert_eq!(format!("{:?}", short.raw), format!("{:?}", long.raw));
+                    }
+                    _ => assert_eq!(short.err(), long.err(), "{tail}"),
+                }
+            }
+        }
+        // The short way is taken, and not for everything.
+        assert!(two.strip_prefix(Policy::DEFAULT).and_then(pins::read).is_some_and(|pins| pins.len() == 2));
+        assert!(pins::read(b"\n").is_none());
     }
 
     #[test]

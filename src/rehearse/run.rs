@@ -306,7 +306,7 @@ pub(super) fn facts_from(
         nondeterministic: found.nondeterministic,
         entries: found.entries,
     };
-    Facts { lock, execution, rollback, plan: plan.clone() }
+    Facts::new(lock, execution, rollback, plan.clone())
 }
 
 /// What is volatile of a clone and of the time it took.

@@ -36,7 +36,7 @@ pub use decision::{lifted, lifted_decision};
 use super::gate::Gate;
 use super::probes::Run;
 use super::request;
-use super::validator::Judgement;
+use super::validator::{self as rules, Judgement, Quoted};
 use crate::canon::{self, CanonError};
 use crate::digest::Digest;
 use crate::evidence::blockers::BlockerMap;
@@ -86,19 +86,26 @@ pub struct Derived {
 /// # Errors
 /// As [`packet`].
 pub fn derive(facts: &Facts, policy: &Policy, gate: Option<&Gate>) -> Result<Derived, DeriveError> {
-    derive_asked(facts, policy, gate, &request::plan_verdict(policy, &facts.plan.files))
+    let mut derived = derive_asked(facts, policy, gate, &request::plan_verdict(policy, &facts.plan.files))?;
+    let files = derived.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    let text = manifest::render(files);
+    derived.files.insert(TREE.into(), manifest::render_tree(&text));
+    derived.files.insert(MANIFEST.into(), text);
+    Ok(derived)
 }
 
-/// As [`derive`], where the request check of the plan was made already.
+/// As [`derive`], where the request check of the plan was made already, and without the manifest: who compares has
+/// held that against the files.
 pub(super) fn derive_asked(
     facts: &Facts,
     policy: &Policy,
     gate: Option<&Gate>,
     asked: &Verdict,
 ) -> Result<Derived, DeriveError> {
-    let judgement = super::validator::judge(facts, policy);
-    let run = super::probes::run_asked(facts, policy, &judgement, asked);
-    let mut draft = Draft::new(facts, policy, &judgement);
+    let quoted = Quoted::of(facts);
+    let judgement = rules::judge_quoting(facts, policy, quoted);
+    let run = super::probes::run_asked(facts, policy, &judgement, quoted, asked);
+    let mut draft = Draft::new(facts, policy, &judgement, quoted);
     draft.add(LOCK, &facts.lock)?;
     draft.add(EXECUTION, &facts.execution)?;
     draft.add(ROLLBACK, &facts.rollback)?;
@@ -133,9 +140,6 @@ pub(super) fn derive_asked(
         let leak = leak::check(policy, gate, &draft.files);
         status = conclude(&mut draft, &run, &map, &surfaces, leak)?;
     }
-    let text = manifest::render(draft.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())));
-    draft.files.insert(TREE.into(), manifest::render_tree(&text));
-    draft.files.insert(MANIFEST.into(), text);
     let files = draft.files;
     Ok(Derived { files, judgement, probes: run, status })
 }
@@ -163,17 +167,22 @@ struct Draft<'a> {
     facts: &'a Facts,
     policy: &'a Policy,
     judgement: &'a Judgement,
+    quoted: Quoted,
     files: BTreeMap<String, Vec<u8>>,
+    /// Of the documents.
+    digests: BTreeMap<&'static str, Digest>,
     held: BTreeMap<&'static str, bool>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement) -> Draft<'a> {
-        Draft { facts, policy, judgement, files: BTreeMap::new(), held: BTreeMap::new() }
+    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement, quoted: Quoted) -> Draft<'a> {
+        let (files, digests, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Draft { facts, policy, judgement, quoted, files, digests, held }
     }
 
     fn add<T: serde::Serialize>(&mut self, path: &'static str, document: &T) -> Result<(), DeriveError> {
         let bytes = canon::to_vec(document).map_err(|source| DeriveError { path, source })?;
+        self.digests.insert(path, Digest::of(&bytes));
         self.files.insert(path.to_owned(), bytes);
         Ok(())
     }
@@ -184,7 +193,7 @@ impl<'a> Draft<'a> {
     }
 
     fn digest(&self, path: &str) -> Digest {
-        self.files.get(path).map_or(Digest::ZERO, |bytes| Digest::of(bytes))
+        self.digests.get(path).copied().unwrap_or(Digest::ZERO)
     }
 
     /// The documents that the final status is derived from: the facts hold where the validator says so.

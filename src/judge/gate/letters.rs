@@ -26,6 +26,12 @@ const REMEMBERED: u32 = 0x2_0000;
 const KEPT: usize = 3;
 /// Set in what is remembered of a character: an empty fold is one too.
 const KNOWN: u64 = 1 << 63;
+/// Stands for a mute character where it is taken out: ASCII, neither printable nor one that text is looked at for.
+pub(super) const MUTED: char = '\x7f';
+/// First character that no misread byte is.
+const NO_BYTE: char = '\u{100}';
+/// Set where a character is inert, no misread byte, and like nothing in any reading: it only separates.
+const MUTE: u64 = 1 << 61;
 /// Set where a character stays as it is under NFKC, whatever stands around it, and is not invisible.
 const INERT: u64 = 1 << 62;
 
@@ -69,6 +75,12 @@ pub(super) fn read(text: &str) -> Reading {
         second.extend_from_slice(rest.as_bytes());
     }
     Reading { first, second }
+}
+
+/// The text that noise reads as, with [`MUTED`] for each character that only separates: one stands for one in every
+/// reading, so that nothing else is found, and most of the noise is ASCII then.
+pub(super) fn muted(text: &str) -> String {
+    text.chars().map(|c| if !c.is_ascii() && folded(c) & MUTE != 0 { MUTED } else { c }).collect()
 }
 
 /// Text with compatibility forms folded and invisible characters gone, but case and everything else kept: where
@@ -193,7 +205,9 @@ fn compute(c: char) -> u64 {
     let first = readings.first().copied().unwrap_or([SEPARATOR, 0, 0]);
     let second = readings.get(1).copied().unwrap_or(first);
     let pack = |[a, b, c]: [u8; KEPT]| u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16;
-    pack(first) | pack(second) << 24 | inert
+    let separates = [first, second].iter().all(|reading| *reading == [SEPARATOR, 0, 0]);
+    let mute = if stays && separates && c >= NO_BYTE { MUTE } else { 0 };
+    pack(first) | pack(second) << 24 | inert | mute
 }
 
 /// The letters of a fold; nothing when one of its characters is not like ASCII at all.
@@ -306,6 +320,27 @@ mod tests {
             }
         }
         assert_eq!((drawn('a'), drawn('生'), drawn('🅩'), drawn('🇦')), (None, None, Some(b'z'), Some(b'a')));
+    }
+
+    #[test]
+    fn what_is_muted_separates_and_what_says_anything_is_kept() {
+        assert_eq!(muted("a生\u{e000}b가"), "a\x7f\x7fb\x7f");
+        for kept in ["é", "Ａ", "Р", "\u{301}", "\u{200b}", "\u{e0041}", "①", "©", "ᴀ", "\u{85}", "ﬁ"]
+        {
+            assert_eq!(muted(kept), kept);
+        }
+        // Every character: muted or not, it reads as before.
+        for c in (0x80..0x11_0000).filter_map(char::from_u32) {
+            let text = format!("x{c}y");
+            if muted(&text) != text {
+                let reading = read(&text);
+                assert_eq!((reading.first, reading.second), (b"x\x01y".to_vec(), None), "{c:?}");
+                assert_eq!(
+                    (plain(&text).as_ref(), tag_text(&text), misread(&text)),
+                    (text.as_str(), None, None)
+                );
+            }
+        }
     }
 
     #[test]

@@ -205,20 +205,21 @@ impl Gate {
             verdict.require(listed, || {
                 Reason::new(Code::FileUnexpected, path).found("a type that is not listed")
             });
-            let mut bytes =
-                places::without_typed(&self.policy, path, bytes).unwrap_or_else(|| bytes.to_vec());
+            let blanked = places::without_typed(&self.policy, path, bytes);
+            let changed = blanked.is_some();
+            let mut bytes = blanked.unwrap_or_else(|| bytes.to_vec());
             let declared: Vec<&Mention> = mentions.iter().filter(|m| m.file == path).collect();
             let is_claim = |token: &[u8]| !self.finder.find(token, Reach::All).is_empty();
             if let Err((mention, why)) = places::without_declared(&mut bytes, &declared, is_claim) {
                 let object = format_args!("mention of {path} line {}", mention.line);
                 verdict.push(Reason::new(Code::Malformed, object).found(why));
             }
-            verdict.merge(self.scan_blanked(path, Channel::PacketFile { path }, &bytes));
-            verdict.merge(self.scan_blanked(
-                &format!("the name {path}"),
-                Channel::EntryIdentity,
-                path.as_bytes(),
-            ));
+            // A packet's files are digested once.
+            let digest = files.digest(path).filter(|_| !changed && declared.is_empty());
+            let digest = digest.unwrap_or_else(|| Digest::of(&bytes));
+            verdict.merge(self.scan_blanked(path, Channel::PacketFile { path }, digest, &bytes));
+            let (name, channel) = (format!("the name {path}"), Channel::EntryIdentity);
+            verdict.merge(self.scan_blanked(&name, channel, Digest::of(path.as_bytes()), path.as_bytes()));
             read.push((path, bytes));
         }
         self.neighbours(&mut verdict, &read);
@@ -245,10 +246,10 @@ impl Gate {
         verdict
     }
 
-    /// A file without its mentions, or its name. The same text read the same way is looked at once: what is in it
-    /// depends on nothing but the policy.
-    fn scan_blanked(&self, object: &str, channel: Channel<'_>, bytes: &[u8]) -> Verdict {
-        let input = input(if channel == Channel::EntryIdentity { b"name" } else { b"file" }, bytes);
+    /// A file without its mentions, or its name, and its digest. The same text read the same way is looked at once:
+    /// what is in it depends on nothing but the policy, a file's path neither.
+    fn scan_blanked(&self, object: &str, channel: Channel<'_>, digest: Digest, bytes: &[u8]) -> Verdict {
+        let input = input(if channel == Channel::EntryIdentity { b"name" } else { b"file" }, digest);
         if self.clean.holds(&input) {
             return Verdict::default();
         }
@@ -279,7 +280,7 @@ impl Gate {
         };
         let stems: Vec<String> = files.iter().map(|(path, _)| stem(path)).collect();
         let mut told = |what: &str, text: &[u8]| {
-            let input = input(b"joined", text);
+            let input = input(b"joined", Digest::of(text));
             if self.clean.holds(&input) {
                 return;
             }
@@ -327,11 +328,11 @@ impl Gate {
     }
 }
 
-/// A text and how it is read, in one digest.
-fn input(read_as: &[u8], text: &[u8]) -> Digest {
+/// A text's digest and how it is read, in one digest.
+fn input(read_as: &[u8], text: Digest) -> Digest {
     let mut hasher = Hasher::labelled("fix7.gate.input/v1");
     hasher.framed(read_as);
-    hasher.framed(text);
+    hasher.framed(text.as_bytes());
     hasher.finish()
 }
 

@@ -9,6 +9,7 @@
 //! ```
 
 use super::decode::{is_packed, number, opaque_format, wide};
+use super::letters;
 
 /// Shortest base64 or base32 run in characters: below it no token fits.
 const MIN_RUN: usize = 10;
@@ -32,6 +33,8 @@ pub(super) struct Runs {
     pub(super) text: Vec<u8>,
     /// Compressed pieces.
     pub(super) packed: Vec<Vec<u8>>,
+    /// Bytes that muting took from the text: they count as if they were there.
+    pub(super) muted_bytes: usize,
     /// The name of a format that cannot be looked into.
     pub(super) opaque: Option<&'static str>,
 }
@@ -125,8 +128,11 @@ impl Runs {
         } else if let Some(format) = opaque_format(bytes) {
             self.opaque = Some(format);
         } else {
+            // Letters of base64 that are a word's are like UTF-16 often enough, and then nearly all of it is noise.
             for text in wide(bytes) {
-                self.line(text.as_bytes());
+                let muted = letters::muted(&text);
+                self.muted_bytes += text.len() - muted.len();
+                self.line(muted.as_bytes());
             }
         }
     }

@@ -197,3 +197,38 @@ fn what_the_ledger_says_is_text() {
     assert!(scan(Channel::CommitMessage, &vec![b'a'; 65537]).has(Code::LimitExceeded));
     assert!(scan(Channel::CommitMessage, &vec![b'a'; 65536]).accepted());
 }
+
+#[test]
+fn what_stands_in_a_packets_file_does_not_depend_on_its_path() {
+    for text in [
+        "the clone was restored",
+        "production: PASS",
+        "\u{1}",
+        "p\u{200b}roduction_pass UFJPRFVDVElPTl9QQVNT",
+    ] {
+        let reasons = |path: &str| {
+            // A gate of its own: nothing is known from another path.
+            let scanned = gate().scan_blanked(
+                path,
+                Channel::PacketFile { path },
+                Digest::of(text.as_bytes()),
+                text.as_bytes(),
+            );
+            scanned.reasons().iter().map(|r| (r.code, r.found.clone())).collect::<Vec<_>>()
+        };
+        let (names, first) =
+            (["README.md", "policy.toml", "rehearsal-bad-input-probes.json", "plan/up.sql"], reasons("a"));
+        names.iter().for_each(|path| assert_eq!(reasons(path), first, "{path}: {text}"));
+    }
+    let clean = |text: &str| {
+        gate()
+            .scan_blanked(
+                "a",
+                Channel::PacketFile { path: "a" },
+                Digest::of(text.as_bytes()),
+                text.as_bytes(),
+            )
+            .accepted()
+    };
+    assert!(clean("the clone was restored") && !clean("production: PASS"));
+}

@@ -212,6 +212,9 @@ impl<'a> Walk<'a> {
         if let Some(format) = found.opaque {
             self.undecided(format!("encoded {format} is not looked into"));
         }
+        if self.depth > 0 && self.out.findings.len() < MAX_HITS {
+            self.budget = self.budget.saturating_sub(found.muted_bytes as u64);
+        }
         self.layer("base64/base32/hex", &found.text, |walk, bytes| walk.bytes(bytes));
         for packed in found.packed {
             self.layer("base64/base32/hex", &packed, |walk, bytes| walk.packed(bytes));

@@ -6,7 +6,7 @@ use crate::evidence::entry::Entry;
 use crate::evidence::isolation::{Control, Counters, REACHED};
 use crate::evidence::{Facts, Kind, Leg, Outcome};
 use crate::judge::derive;
-use crate::judge::specimen::quoted;
+use crate::judge::specimen::quote;
 use crate::packet::manifest;
 use crate::verdict::{Code, Verdict};
 
@@ -141,7 +141,7 @@ pub(super) const EXTENDED: &[(&str, Code, Make)] = &[
         Code::SourceChanged,
         Make::Spoil(|f| {
             f.lock.clone.set = flipped(f.lock.clone.set);
-            *f = quoted(f.clone());
+            quote(f);
             true
         }),
     ),
@@ -150,7 +150,7 @@ pub(super) const EXTENDED: &[(&str, Code, Make)] = &[
         Code::IsolationNotProven,
         Make::Spoil(|f| {
             f.lock.clone.symlink_free = false;
-            *f = quoted(f.clone());
+            quote(f);
             true
         }),
     ),
@@ -194,7 +194,7 @@ fn made(id: &str) -> Option<(&'static str, Make)> {
             proof.layers.clear();
             proof.probes.clear();
         }
-        *f = quoted(f.clone());
+        quote(f);
         true
     });
     Some(match id {

@@ -31,16 +31,14 @@ pub(super) struct Ground<'a> {
     /// What the request check says of the plan.
     asked: &'a Verdict,
     quoted: Quoted,
-    /// The facts as they were: a probe that changes what it is given has a side effect.
-    kept: Facts,
+    /// What speaks against the rehearsal as it is.
+    known: Verdict,
 }
 
 /// A bad input in words, and the answer to it; none where the evidence has nothing to make it from.
 pub(super) struct Answer {
     pub(super) input: &'static str,
     pub(super) verdict: Option<Verdict>,
-    /// Whether an input differed afterwards.
-    pub(super) side_effects: bool,
 }
 
 /// What stands for the input of a probe that this program does not know.
@@ -48,7 +46,7 @@ const UNKNOWN: &str = "not known to this program";
 
 impl Answer {
     fn new(input: &'static str, verdict: Option<Verdict>) -> Answer {
-        Answer { input, verdict, side_effects: false }
+        Answer { input, verdict }
     }
 
     fn applies(&self) -> bool {
@@ -76,27 +74,48 @@ pub struct Run {
 /// assert_eq!(run.canonical.iter().filter(|probe| probe.held).count(), 10);
 /// ```
 pub fn run(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Run {
-    run_asked(facts, policy, judgement, &request::plan_verdict(policy, &facts.plan.files))
+    run_asked(facts, policy, judgement, Quoted::of(facts), &request::plan_verdict(policy, &facts.plan.files))
 }
 
-/// As [`run`], where the request check of the plan was made already.
-pub(super) fn run_asked(facts: &Facts, policy: &Policy, judgement: &Judgement, asked: &Verdict) -> Run {
-    let ground = Ground::new(facts, policy, judgement, asked);
+/// As [`run`], where the facts were digested and the request check of the plan was made already.
+pub(super) fn run_asked(
+    facts: &Facts,
+    policy: &Policy,
+    judgement: &Judgement,
+    quoted: Quoted,
+    asked: &Verdict,
+) -> Run {
+    // What the probes are given is looked at when all have run: one that changes it has a side effect, and then none of
+    // them counts.
+    let kept = facts.apart();
+    let ground = Ground::new(facts, policy, judgement, quoted, asked);
     let named = policy.probes();
-    let canonical = (named.canonical.iter())
+    let canonical: Vec<Probe> = (named.canonical.iter())
         .map(|probe| ground.probe(&probe.id, probe.reason, ground.answer(&probe.id)))
         .collect();
     let own = bad_evidence::EXTENDED.iter().map(|(id, reason, _)| (*id, *reason));
     let further = named.extended.iter().map(|probe| (probe.id.as_str(), probe.reason));
     let asked: BTreeMap<&str, Code> = own.chain(further).collect();
-    let extended = (asked.into_iter())
+    let extended: Vec<Probe> = (asked.into_iter())
         .filter_map(|(id, reason)| {
             let answer = ground.answer(id);
             // A leg that need not run has nothing to spoil: such a probe does not apply.
             answer.applies().then(|| ground.probe(id, reason, answer))
         })
         .collect();
-    Run { control: ground.control(&named.control), canonical, extended }
+    let mut run = Run { control: ground.control(&named.control), canonical, extended };
+    if *facts != kept {
+        run.tell_side_effects();
+    }
+    run
+}
+
+impl Run {
+    fn tell_side_effects(&mut self) {
+        for probe in self.canonical.iter_mut().chain(&mut self.extended) {
+            (probe.side_effects, probe.held) = (true, false);
+        }
+    }
 }
 
 /// The facts as the probe `id` spoils them, to be judged elsewhere too; none where it spoils something else.
@@ -105,16 +124,27 @@ pub fn spoilt(id: &str, facts: &Facts) -> Option<Facts> {
 }
 
 /// The entry that is made up to be refused: the leg it imitates, and what is newly said against it (R27).
-pub fn fabricated(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Option<(Leg, Verdict)> {
+pub(super) fn fabricated(
+    facts: &Facts,
+    policy: &Policy,
+    judgement: &Judgement,
+    quoted: Quoted,
+) -> Option<(Leg, Verdict)> {
     let mut made_up = facts.clone();
     let leg = bad_evidence::no_mutation(&mut made_up)?;
     let asked = Verdict::default(); // a request has nothing to do with it
-    Some((leg, Ground::new(facts, policy, judgement, &asked).worse(&made_up)))
+    Some((leg, Ground::new(facts, policy, judgement, quoted, &asked).worse(&made_up)))
 }
 
 impl<'a> Ground<'a> {
-    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement, asked: &'a Verdict) -> Ground<'a> {
-        Ground { facts, policy, judgement, asked, quoted: Quoted::of(facts), kept: facts.clone() }
+    fn new(
+        facts: &'a Facts,
+        policy: &'a Policy,
+        judgement: &'a Judgement,
+        quoted: Quoted,
+        asked: &'a Verdict,
+    ) -> Ground<'a> {
+        Ground { facts, policy, judgement, asked, quoted, known: judgement.verdict() }
     }
 
     /// The rehearsal as it is, and a plain request: without it, refusals prove nothing (R40).
@@ -132,8 +162,7 @@ impl<'a> Ground<'a> {
 
     fn answer(&self, id: &str) -> Answer {
         let answer = bad_request::answer(self, id).or_else(|| bad_evidence::answer(self, id));
-        let answer = answer.unwrap_or(Answer::new(UNKNOWN, None));
-        Answer { side_effects: *self.facts != self.kept, ..answer }
+        answer.unwrap_or(Answer::new(UNKNOWN, None))
     }
 
     fn probe(&self, id: &str, expected: Code, answer: Answer) -> Probe {
@@ -146,19 +175,18 @@ impl<'a> Ground<'a> {
             input: answer.input.to_owned(),
             expected,
             exit: verdict.exit_code(),
-            side_effects: answer.side_effects,
-            held: actual == [expected] && verdict.exit_code() == 4 && !answer.side_effects,
+            side_effects: false,
+            held: actual == [expected] && verdict.exit_code() == 4,
             actual,
         }
     }
 
     /// What speaks against `facts` and does not speak against the rehearsal as it is.
     pub(super) fn worse(&self, facts: &Facts) -> Verdict {
-        let known = self.judgement.verdict();
         let mut worse = Verdict::default();
         let quoted = self.quoted.of_changed(self.facts, facts);
         let judged = validator::judge_quoting(facts, self.policy, quoted).verdict();
-        let new = |reason: &&Reason| !known.reasons().contains(reason);
+        let new = |reason: &&Reason| !self.known.reasons().contains(reason);
         judged.reasons().iter().filter(new).for_each(|reason| worse.push(reason.clone()));
         worse
     }
@@ -204,6 +232,17 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), 10 + run.extended.len(), "no id stands twice");
         assert!(run.canonical.iter().all(|p| p.exit == 4 && !p.side_effects && p.actual == [p.expected]));
+    }
+
+    #[test]
+    fn r29_probes_with_side_effects_have_not_held() {
+        let (facts, policy) = (specimen::facts(), specimen::policy());
+        let mut run = run(&facts, &policy, &validator::judge(&facts, &policy));
+        assert!(faults(&run, policy.probes()).accepted());
+        run.tell_side_effects();
+        let all = run.canonical.len() + run.extended.len();
+        assert_eq!(faults(&run, policy.probes()).reasons().len(), all);
+        assert!(run.canonical.iter().chain(&run.extended).all(|probe| probe.side_effects));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! One entry: the rules of its kind and of its leg.
 
-use super::named;
+use std::fmt::Display;
+
+use super::{joined, named};
 use crate::digest::Digest;
 use crate::evidence::entry::{ApartFacts, Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
 use crate::evidence::plan::postgresql::outside_transaction;
@@ -58,18 +60,19 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn reason(&self, code: Code, pointer: &str) -> Reason {
+    fn reason(&self, code: Code, pointer: impl Display) -> Reason {
         let leg = self.entry.leg.name();
         Reason::new(code, format_args!("{ROLLBACK}#/entries/{}{pointer} ({leg})", self.n))
     }
 
+    /// What is given is written out only where it does not hold: nearly all evidence holds, and is judged many times.
     fn require(
         &mut self,
         holds: bool,
         code: Code,
-        pointer: &str,
-        expected: &str,
-        found: impl std::fmt::Display,
+        pointer: impl Display,
+        expected: impl Display,
+        found: impl Display,
     ) {
         if !holds {
             let reason = self.reason(code, pointer).values(expected, found);
@@ -78,9 +81,8 @@ impl Judge<'_> {
     }
 
     fn identity(&mut self) {
-        let clone_id = &self.facts.lock.clone_id;
-        let found = named(&self.entry.clone_id);
-        self.require(self.entry.clone_id == *clone_id, Code::CloneMismatch, "/clone_id", clone_id, found);
+        let (expected, found) = (&self.facts.lock.clone_id, &self.entry.clone_id);
+        self.require(found == expected, Code::CloneMismatch, "/clone_id", expected, named(found));
         let same = self.entry.kind == self.entry.leg.kind();
         self.require(same, Code::Malformed, "/kind", "the leg's own kind", "the other kind");
     }
@@ -119,14 +121,9 @@ impl Judge<'_> {
                     self.entry.differences.as_ref().is_none_or(|d| d.total == 0 && d.items.is_empty());
                 let code = if rollback { Code::NotRestored } else { Code::InvariantBroken };
                 self.require(clean, code, "/differences", "none beside this outcome", "some");
-                let error = self.entry.error.as_deref().map(named);
-                self.require(
-                    error.is_none(),
-                    code,
-                    "/error",
-                    "none beside this outcome",
-                    error.unwrap_or_default(),
-                );
+                let error = self.entry.error.as_deref();
+                let none = "none beside this outcome";
+                self.require(error.is_none(), code, "/error", none, named(error.unwrap_or_default()));
                 true
             }
             Answer::NotRun => {
@@ -175,7 +172,7 @@ impl Judge<'_> {
         let known = hashes.rows != Digest::ZERO && hashes.bytes != Some(Digest::ZERO);
         self.require(known, code, field, "a digest of something", "zeros");
         let whole = !with_bytes || hashes.bytes.is_some();
-        self.require(whole, code, &format!("{field}/bytes"), "a digest", "none");
+        self.require(whole, code, format_args!("{field}/bytes"), "a digest", "none");
         (known && whole).then_some(hashes)
     }
 
@@ -214,11 +211,11 @@ impl Judge<'_> {
         }
         if let (Some(before), Some(after)) = (before, after) {
             let (code, pointer) = (Code::NotRestored, "/after_rollback_hash");
-            let expected = before.rows.to_string();
-            self.require(after.rows == before.rows, code, &format!("{pointer}/rows"), &expected, after.rows);
+            let rows = format_args!("{pointer}/rows");
+            self.require(after.rows == before.rows, code, rows, before.rows, after.rows);
             if let (true, Some(b), Some(a)) = (bytes_demanded(self.engine(), leg), before.bytes, after.bytes)
             {
-                self.require(a == b, code, &format!("{pointer}/bytes"), &b.to_string(), a);
+                self.require(a == b, code, format_args!("{pointer}/bytes"), b, a);
             }
         }
         self.starts_from_the_lock(before);
@@ -232,10 +229,9 @@ impl Judge<'_> {
         let none = entry.after_apply_hash.is_none() && entry.after_rollback_hash.is_none();
         self.require(none, Code::Malformed, "", "no rollback digests in an invariant entry", "some");
         if let (Some(before), Some(exit)) = (before, exit) {
-            let expected = before.rows.to_string();
-            self.require(exit.rows == before.rows, code, "/exit_hash/rows", &expected, exit.rows);
+            self.require(exit.rows == before.rows, code, "/exit_hash/rows", before.rows, exit.rows);
             if let (true, Some(b), Some(e)) = (bytes_demanded(self.engine(), leg), before.bytes, exit.bytes) {
-                self.require(b == e, code, "/exit_hash/bytes", &b.to_string(), e);
+                self.require(b == e, code, "/exit_hash/bytes", b, e);
             }
         }
         if leg != Leg::Reapply {
@@ -248,13 +244,13 @@ impl Judge<'_> {
         let base = self.facts.lock.clone.base;
         if let Some(bytes) = before.and_then(|before| before.bytes) {
             let same = bytes == base;
-            self.require(same, Code::LockMismatch, "/before_hash/bytes", &base.to_string(), bytes);
+            self.require(same, Code::LockMismatch, "/before_hash/bytes", base, bytes);
         }
         let first =
             self.facts.rollback.entries.iter().find(|e| e.leg != Leg::Reapply && e.before_hash.is_some());
         if let (Some(before), Some(first)) = (before, first.and_then(|first| first.before_hash)) {
-            let (expected, found) = (first.rows.to_string(), before.rows);
-            self.require(first.rows == found, Code::LockMismatch, "/before_hash/rows", &expected, found);
+            let (expected, found) = (first.rows, before.rows);
+            self.require(expected == found, Code::LockMismatch, "/before_hash/rows", expected, found);
         }
     }
 
@@ -286,10 +282,15 @@ impl Judge<'_> {
             sidecars_left,
         } = facts;
         if let Some(bytes) = self.entry.before_hash.and_then(|before| before.bytes) {
-            self.require(*taken == bytes, code, "/snapshot/taken", &format!("before_hash {bytes}"), taken);
+            self.require(
+                *taken == bytes,
+                code,
+                "/snapshot/taken",
+                format_args!("before_hash {bytes}"),
+                taken,
+            );
         }
-        let (expected, found) = (taken.to_string(), restored_from);
-        self.require(taken == restored_from, code, "/snapshot/restored_from", &expected, found);
+        self.require(taken == restored_from, code, "/snapshot/restored_from", taken, restored_from);
         // A change that changed nothing cannot be seen: that is NO_MUTATION, said already.
         let rows = |hashes: Option<Hashes>| hashes.map(|h| h.rows);
         let changed = rows(self.entry.before_hash) != rows(self.entry.after_apply_hash);
@@ -297,7 +298,7 @@ impl Judge<'_> {
         self.require(seen, code, "/snapshot/seen_by_new_process", "true", seen);
         let seen = *restored_seen_by_new_process;
         self.require(seen, Code::NotRestored, "/snapshot/restored_seen_by_new_process", "true", seen);
-        let left = named(&sidecars_left.join(" "));
+        let left = joined(sidecars_left);
         let none = sidecars_left.is_empty();
         self.require(none, Code::NotRestored, "/snapshot/sidecars_left", "none", left);
     }
@@ -308,9 +309,9 @@ impl Judge<'_> {
                 self.require(false, Code::InvariantBroken, "/directory", "the names before and after", "none")
             }
             Some(names) => {
-                let (before, after) = (named(&names.before.join(" ")), named(&names.after.join(" ")));
+                let (before, after) = (joined(&names.before), joined(&names.after));
                 let same = names.before == names.after && !names.before.is_empty();
-                self.require(same, Code::InvariantBroken, "/directory/after", &before, after);
+                self.require(same, Code::InvariantBroken, "/directory/after", before, after);
             }
         }
     }
@@ -323,8 +324,7 @@ impl Judge<'_> {
         let ExecutorFacts { before, after, integrity_at_entry, integrity_at_exit, .. } = facts;
         let locked = self.facts.lock.executable;
         for (field, digest) in [("/executor/before", before), ("/executor/after", after)] {
-            let expected = locked.to_string();
-            self.require(*digest == locked, Code::ExecutorNotPinned, field, &expected, digest);
+            self.require(*digest == locked, Code::ExecutorNotPinned, field, locked, digest);
         }
         let pinned = policy.pins(&locked);
         self.require(pinned, Code::ExecutorNotPinned, "/executor", "a digest that the policy pins", locked);
@@ -336,8 +336,8 @@ impl Judge<'_> {
             self.require(text == "ok", code, field, "ok", named(text));
         }
         let (entry, exit) = (facts.foreign_key_violations_at_entry, facts.foreign_key_violations_at_exit);
-        let expected = format!("at most {entry}");
-        self.require(exit <= entry, code, "/executor/foreign_key_violations_at_exit", &expected, exit);
+        let expected = format_args!("at most {entry}");
+        self.require(exit <= entry, code, "/executor/foreign_key_violations_at_exit", expected, exit);
     }
 
     /// What no ROLLBACK takes back is never hidden: a transaction tells it, every other leg restores it.
@@ -355,8 +355,8 @@ impl Judge<'_> {
         let told = same == effects.is_empty();
         let pointer = "/apart/non_transactional_effects";
         let expected = if same { "none" } else { "what differs" };
-        self.require(told, Code::RollbackProofMissing, pointer, expected, named(&effects.join(" ")));
-        let found = named(&effects.join(" "));
+        self.require(told, Code::RollbackProofMissing, pointer, expected, joined(effects));
+        let found = joined(effects);
         self.require(same || leg == Leg::Transaction, code, "/apart", "sequences and roles as before", found);
     }
 
@@ -365,9 +365,8 @@ impl Judge<'_> {
         let first = self.facts.rollback.entries.iter().find(|e| e.leg == Leg::Snapshot);
         let applied = first.and_then(|e| e.after_apply_hash).map(|h| h.rows);
         if let (Some(applied), Some(before)) = (applied, self.entry.before_hash) {
-            let expected = applied.to_string();
             let same = before.rows == applied;
-            self.require(same, Code::InvariantBroken, "/before_hash/rows", &expected, before.rows);
+            self.require(same, Code::InvariantBroken, "/before_hash/rows", applied, before.rows);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ground under the entries: lock, clone, source, steps and isolation belong together.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use super::{Quoted, named};
 use crate::evidence::isolation::Level;
@@ -23,11 +23,20 @@ pub(super) fn judge(facts: &Facts, policy: &Policy, quoted: Quoted) -> Verdict {
 
 struct Ground(Verdict);
 
+/// A setting that may be absent.
+#[derive(PartialEq)]
+struct Set(Option<bool>);
+
+impl Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
 impl Ground {
     fn equal<T: PartialEq + Display>(&mut self, code: Code, object: impl Display, expected: &T, found: &T) {
         self.0.require(expected == found, || {
-            let found = named(&found.to_string());
-            Reason::new(code, object).values(expected, found)
+            Reason::new(code, object).values(expected, named(&found.to_string()))
         });
     }
 
@@ -42,8 +51,8 @@ impl Ground {
         self.equal(
             code,
             format_args!("{LOCK}#/engine/foreign_keys"),
-            &format!("{:?}", (engine.name == EngineName::Sqlite).then_some(settings.foreign_keys)),
-            &format!("{:?}", engine.foreign_keys),
+            &Set((engine.name == EngineName::Sqlite).then_some(settings.foreign_keys)),
+            &Set(engine.foreign_keys),
         );
         self.equal(
             code,
@@ -68,8 +77,8 @@ impl Ground {
         self.equal(code, format_args!("{EXECUTION}#/clone_id"), &lock.clone_id, &execution.clone_id);
         self.equal(code, format_args!("{ROLLBACK}#/clone_id"), &lock.clone_id, &rollback.clone_id);
         let (code, clone) = (Code::IsolationNotProven, &lock.clone);
-        let mode = "0700".to_owned();
-        self.equal(code, format_args!("{LOCK}#/clone/directory_mode"), &mode, &clone.directory_mode);
+        let mode = clone.directory_mode.as_str();
+        self.equal(code, format_args!("{LOCK}#/clone/directory_mode"), &"0700", &mode);
         self.equal(code, format_args!("{LOCK}#/clone/hard_links"), &1, &clone.hard_links);
         for (field, found) in [
             ("symlink_free", clone.symlink_free),
@@ -150,8 +159,8 @@ impl Ground {
         match Level::try_from(minimum) {
             Ok(level) => {
                 for (file, proof) in [(LOCK, start), (EXECUTION, end)] {
-                    let object = format!("{file}: isolation/engine");
-                    self.equal(Code::IsolationNotProven, &object, &facts.lock.engine.name, &proof.engine);
+                    let object = format_args!("{file}: isolation/engine");
+                    self.equal(Code::IsolationNotProven, object, &facts.lock.engine.name, &proof.engine);
                     for mut fault in proof.faults(level) {
                         fault.object = format!("{file}: {}", fault.object);
                         self.0.push(fault);

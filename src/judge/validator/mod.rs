@@ -17,6 +17,8 @@ mod selftest;
 pub use entry::{bytes_demanded, judge_entry};
 pub use selftest::{Vector, selftest, vectors};
 
+use std::fmt::{self, Write as _};
+
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::entry::{Algorithms, ROLLBACK_SCHEMA};
@@ -24,6 +26,9 @@ use crate::evidence::{Facts, Kind, Leg, Outcome, TargetLock};
 use crate::packet::{EXECUTION, LOCK, ROLLBACK};
 use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
+
+/// Most characters of a text from the evidence that a reason repeats.
+const MAX_NAMED: usize = 80;
 
 /// What the validator says of one rehearsal.
 #[derive(Clone, Debug, PartialEq)]
@@ -195,6 +200,28 @@ fn legs(facts: &Facts, policy: &Policy, entries: &[EntryJudgement]) -> Verdict {
 }
 
 /// Text from the evidence, for a reason: escaped and cut, since evidence may be hostile.
-fn named(text: &str) -> String {
-    text.chars().take(80).flat_map(char::escape_default).collect()
+struct Named<'a>(&'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut escaped = self.0.chars().take(MAX_NAMED).flat_map(char::escape_default);
+        escaped.try_for_each(|c| f.write_char(c))
+    }
+}
+
+fn named(text: &str) -> Named<'_> {
+    Named(text)
+}
+
+/// Texts from the evidence in one, as [`named`].
+struct Joined<'a>(&'a [String]);
+
+impl fmt::Display for Joined<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        named(&self.0.join(" ")).fmt(f)
+    }
+}
+
+fn joined(texts: &[String]) -> Joined<'_> {
+    Joined(texts)
 }
