@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -146,6 +147,18 @@ impl<'a> Room<'a> {
         sync(to)?;
         Ok(set.set)
     }
+}
+
+/// Makes the directory that snapshots lie in, beside the clone's: it goes with the run's directory even where this process
+/// is killed, and confined processes see the clone's directory alone.
+///
+/// # Errors
+/// It cannot be made.
+pub(super) fn kept_beside(clone_directory: &Path) -> Result<PathBuf, RehearseError> {
+    let kept = clone_directory.with_file_name("kept");
+    let made = fs::DirBuilder::new().mode(0o700).create(&kept);
+    made.map_err(|e| RehearseError::file(&kept, "no scratch directory can be made", &e))?;
+    Ok(kept)
 }
 
 /// The digest of a file set.

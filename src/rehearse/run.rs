@@ -15,7 +15,7 @@ use super::child::{Answer, Question};
 use super::clone::{self, Clone};
 use super::isolation::{Confinement, IsolationError, Wanted};
 use super::legs::{self, Legs};
-use super::room::{Asks, Room};
+use super::room::{Asks, Room, kept_beside};
 use super::source::Source;
 use crate::canon;
 use crate::digest::Digest;
@@ -204,13 +204,9 @@ pub(super) fn between_the_walls(
 ) -> Result<Rehearsed, RehearseError> {
     clock.begin(Part::Clone);
     let plan = &request.plan;
-    let kept = tempfile::Builder::new()
-        .prefix("fix7-kept-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .tempdir_in(&request.scratch)
-        .map_err(|e| RehearseError::file(&request.scratch, "no scratch directory can be made", &e))?;
+    let kept = kept_beside(&walls.clone_directory)?;
     let limit = Duration::from_secs(plan.settings.timeout_seconds.into());
-    let mut room = Room::new(walls.asks, &walls.clone_directory, kept.path(), limit);
+    let mut room = Room::new(walls.asks, &walls.clone_directory, &kept, limit);
     clone::demand_space(&room.directory, source.size()?)?;
     let names = source.listing()?;
     let clone = clone::make(source, &mut room)?;

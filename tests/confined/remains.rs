@@ -45,7 +45,10 @@ pub(crate) fn hold(level: &str) -> ExitCode {
 }
 
 fn holder(place: &std::path::Path, level: Level) -> Child {
-    let mut holder = Command::new(own_executable())
+    // A background job of a shell is started with SIGINT ignored, and would hand that down.
+    let mut holder = Command::new("env")
+        .arg("--default-signal=INT,TERM")
+        .arg(own_executable())
         .args([HOLD, &level.to_string()])
         .env("HOLD", place)
         .stdout(Stdio::piped())

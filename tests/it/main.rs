@@ -25,6 +25,7 @@ mod ledger_hostile;
 mod packet;
 mod postgres;
 mod rehearse;
+mod remains;
 mod requirements;
 mod schemas;
 mod rehearse_verb;

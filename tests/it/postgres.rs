@@ -3,8 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fix7_ledger::evidence::isolation::Level;
 use fix7_ledger::rehearse::child;
@@ -28,7 +27,7 @@ const UP: &str = "ALTER TABLE t ADD COLUMN w int NOT NULL DEFAULT 7;\nUPDATE t S
 const DOWN: &str = "DELETE FROM t WHERE v = 'four';\nUPDATE t SET v = rtrim(v, '!') WHERE id = 1;\n\
      ALTER TABLE t DROP COLUMN w;\nSELECT setval('t_id_seq', 3);\n";
 
-fn attest(scratch: &Scratch, dump: &str, origin: &str, key: &str) -> Ran {
+pub fn attest(scratch: &Scratch, dump: &str, origin: &str, key: &str) -> Ran {
     let identifier = "7301234567890123457";
     let said =
         ["--origin", origin, "--system-identifier", identifier, "--server-version", "15.18", "--key", key];
@@ -41,7 +40,7 @@ fn rehearse(scratch: &Scratch, dump: &str, key: &str) -> Ran {
 }
 
 /// A directory with a plan, a dump and two keys.
-fn place() -> Scratch {
+pub fn place() -> Scratch {
     let scratch = Scratch::new();
     scratch.run(&["plan", "new", "plan"]).ok();
     scratch.write("plan/up.sql", UP);
@@ -208,38 +207,6 @@ fn a_rehearsal_from_an_attested_dump_is_recorded_and_reached_again() {
         scratch.run(&["--json", "rerun", "--repo", "work", "--packet", "packet", "--dump", "dump.sql"]);
     assert_eq!(again.exit, 0, "{}{}", again.stdout, again.stderr);
     stage.record("work").ok();
-}
-
-/// Whatever happens to the process, nothing of the dump stays behind: no server, no cluster, no snapshot.
-#[test]
-fn a_killed_rehearsal_leaves_nothing() {
-    let scratch = place();
-    attest(&scratch, "dump.sql", "staging-7", "keys/anna").ok();
-    let runs = scratch.path("t");
-    fs::create_dir(&runs).expect("a directory for runs");
-    let what =
-        ["--engine", "postgres", "--dump", "dump.sql", "--operator-key", "keys/anna.pub", "--plan", "plan"];
-    let mut command = scratch.binary(&[&["rehearse"][..], &what, &["--out", "packet"]].concat());
-    let mut running =
-        command.env("TMPDIR", &runs).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("starts");
-    let within = |done: &dyn Fn() -> bool| {
-        let since = Instant::now();
-        while !done() {
-            assert!(since.elapsed() < Duration::from_secs(100), "waited in vain");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
-    let entries =
-        || -> Vec<_> { fs::read_dir(&runs).expect("lists").flatten().map(|entry| entry.path()).collect() };
-    within(&|| {
-        entries()
-            .iter()
-            .any(|run| run.join("clone/data/postmaster.pid").exists() && run.join("kept/data").exists())
-    });
-    running.kill().expect("killed");
-    running.wait().expect("its end");
-    within(&|| entries().is_empty());
-    assert!(!scratch.path("packet").exists());
 }
 
 /// The histories of the corpus, up, down and up again on an empty database, against what was measured there with rows

@@ -5,6 +5,7 @@
 //! ```text
 //! <parent>/fix7-rehearsal-XXXXXX/   0700
 //!   clone/      the only place that a confined child can touch
+//!   kept/       the rehearsal's snapshots
 //!   outside/    secret, victim, socket: what the control child reaches and a confined child does not
 //!   root/       where level 3 mounts its root
 //!   lock        held while the run lives; a later run removes the directories of runs that were killed

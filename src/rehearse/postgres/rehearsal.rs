@@ -4,8 +4,6 @@
 //! what is volatile. Must not: judge.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +25,7 @@ use crate::evidence::{EngineName, Leg, Plan, TargetLock};
 use crate::rehearse::RehearseError;
 use crate::rehearse::clone;
 use crate::rehearse::isolation::{Confinement, IsolationError, Wanted};
+use crate::rehearse::room::kept_beside;
 use crate::rehearse::run::{Clockwork, Event, Part, Rehearsal, executable_digest, facts_from};
 
 /// What is rehearsed, and with what.
@@ -76,13 +75,7 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
 
     clock.begin(Part::Clone);
     let directory = confinement.clone_directory().to_owned();
-    // Beside the clone, so that it goes with the run's directory even where this process is killed; confined
-    // processes see the clone's directory alone.
-    let kept = directory.with_file_name("kept");
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(&kept)
-        .map_err(|e| RehearseError::file(&kept, "no scratch directory can be made", &e))?;
+    let kept = kept_beside(&directory)?;
     let size = dump.size()?;
     clone::demand_space(&directory, size.saturating_mul(SPACE_FACTOR))?;
     let place = Place { directory: directory.clone(), programs: request.programs.directory.clone() };
