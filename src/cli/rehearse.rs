@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, Ui};
@@ -25,6 +25,7 @@ use crate::rehearse::isolation::Wanted;
 use crate::rehearse::postgres::dump::refuse_live;
 use crate::rehearse::postgres::programs::Programs;
 use crate::rehearse::postgres::rehearsal;
+use crate::rehearse::rows::Progress;
 use crate::rehearse::run::{self, Event, Part, Rehearsal, Request};
 use crate::rehearse::{RehearseError, plan};
 use crate::state::State;
@@ -265,9 +266,16 @@ pub(super) fn rehearse(
     begins()?;
     let bar = progress(ui);
     let started = surroundings::now()?;
+    let mut current = "";
     let mut events = |event: Event| match event {
-        Event::Started(part) => bar.set_message(part.name()),
+        Event::Started(part) => {
+            current = part.name();
+            bar.set_message(current);
+        }
         Event::Finished(..) => bar.inc(1),
+        Event::Reading(Progress { rows, bytes }) => {
+            bar.set_message(format!("{current}: {} rows, {} read", HumanCount(rows), HumanBytes(bytes)));
+        }
     };
     let (executable, scratch) = (surroundings::executable()?, surroundings::scratch_parent());
     let rehearsed = match source {

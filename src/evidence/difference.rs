@@ -34,7 +34,9 @@
 //! PostgreSQL has more kinds of objects, and names each part of one: `KIND_differs:x[type(c),default(c),…]`,
 //! `missing_KIND:x`, `extra_KIND:x`, `sql_differs:KIND:x`, where KIND is `index`, `constraint`, `function`, `policy`,
 //! `privileges`, … Its counters are `sequence:x(3 called->none)`; alone, they make `exact_but_sequence`, and
-//! `table_differs:x[col_order]` alone makes `exact_but_column_order`.
+//! `table_differs:x[col_order]` alone makes `exact_but_column_order`. `pg_dump_alone:x(a->b)` and
+//! `catalogue_alone:schema(a->b)` say that one of the two opinions on the schema sees a difference that the other does not,
+//! with the beginnings of its digests; the first makes at least `schema_differs_only`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

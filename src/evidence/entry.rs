@@ -15,6 +15,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::apart::{ApartFacts, SchemaFacts};
 use super::difference::{Differences, Equality};
 use super::engine::EngineName;
 use crate::digest::{Digest, Hasher};
@@ -240,6 +241,9 @@ pub struct Entry {
     /// PostgreSQL: what no ROLLBACK takes back, digested apart from the rows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub apart: Option<ApartFacts>,
+    /// PostgreSQL: the schema by the catalogue and by pg_dump.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub schema: Option<SchemaFacts>,
 }
 
 impl Entry {
@@ -262,25 +266,9 @@ impl Entry {
             executor: None,
             directory: None,
             apart: None,
+            schema: None,
         }
     }
-}
-
-/// What PostgreSQL keeps outside of transactions or outside of the database: equal at the end of every leg but of
-/// `transaction`, where a difference is told and never hidden.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApartFacts {
-    /// Over the sequences' positions before.
-    pub sequences_before: Digest,
-    /// The same at the end.
-    pub sequences_after: Digest,
-    /// Over roles, memberships and settings before.
-    pub roles_before: Digest,
-    /// The same at the end.
-    pub roles_after: Digest,
-    /// `sequence:public.x(5 called->9 called)`, `roles`: sorted, empty where nothing differs.
-    pub non_transactional_effects: Vec<String>,
 }
 
 /// What was seen of the transaction's state.
@@ -329,6 +317,10 @@ pub struct ExecutorFacts {
     pub foreign_key_violations_at_entry: u64,
     /// Rows of `PRAGMA foreign_key_check` at exit.
     pub foreign_key_violations_at_exit: u64,
+    /// A confined process could write to the executable, or put another file in its place (R22). Not told by evidence
+    /// that was made before it was tried.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub writable: Option<bool>,
 }
 
 /// The names in the clone's directory.

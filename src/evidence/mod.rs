@@ -12,6 +12,7 @@
 //! plan/…                             Plan                the operator's own files, byte for byte
 //! ```
 
+pub mod apart;
 pub mod blockers;
 pub mod ci;
 pub mod decision;

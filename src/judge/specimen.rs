@@ -190,8 +190,10 @@ fn entry(leg: Leg, clone_id: &str) -> Entry {
             integrity_at_exit: "ok".into(),
             foreign_key_violations_at_entry: 0,
             foreign_key_violations_at_exit: 0,
+            writable: None,
         }),
         directory: (leg == Leg::ReadOnly).then(names),
         apart: None,
+        schema: None,
     }
 }

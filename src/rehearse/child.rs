@@ -13,8 +13,10 @@
 //! Try          one migration of a survey
 //! Check        integrity_check and foreign_key_check
 //! Compare      what differs between two files
+//! Writable     whether this process could write to the executable, or put another in its place
 //! ```
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -24,7 +26,8 @@ use serde_json::Value;
 
 use super::engine::{self, Failure, FailureKind, Guard, Identity, Report, Script};
 use super::postgres;
-use super::rows::{self, RowDigest};
+use super::progress;
+use super::rows::{self, RowDigest, RowsError};
 use super::survey::{self, Row, Trial};
 use crate::digest::Digest;
 use crate::evidence::difference::Differences;
@@ -59,6 +62,11 @@ pub enum Question {
     Check {
         /// The database.
         path: PathBuf,
+    },
+    /// Try to write to a program that this process must not reach.
+    Writable {
+        /// The program.
+        executable: PathBuf,
     },
     /// About a PostgreSQL cluster.
     Postgres(postgres::child::Question),
@@ -105,6 +113,8 @@ pub enum Answer {
     Tried(Row),
     /// To [`Question::Check`].
     Checked(Checked),
+    /// To [`Question::Writable`].
+    Writable(bool),
     /// To [`Question::Postgres`].
     Postgres(Box<postgres::child::Answer>),
     /// To [`Question::Compare`].
@@ -146,19 +156,19 @@ pub struct Committed {
     pub report: Report,
 }
 
-/// SQLite's own checks.
+/// The engine's own checks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// `ok`, or that there are problems.
     pub integrity: String,
-    /// Rows of `PRAGMA foreign_key_check`.
+    /// Rows of `PRAGMA foreign_key_check`; of PostgreSQL the constraints that are not validated.
     pub foreign_key_violations: u64,
 }
 
 /// What a confined process does with a message from its parent (`isolation::child::serve`).
-pub fn handle(_notice: &mut dyn FnMut(Value), message: Value) -> Value {
+pub fn handle(notice: &mut dyn FnMut(Value), message: Value) -> Value {
     let answer = match serde_json::from_value(message) {
-        Ok(question) => answer(question),
+        Ok(question) => answer_and_tell(question, notice),
         Err(_) => Answer::NotAQuestion,
     };
     serde_json::to_value(answer).unwrap_or(Value::Null)
@@ -166,14 +176,22 @@ pub fn handle(_notice: &mut dyn FnMut(Value), message: Value) -> Value {
 
 /// Answers one question. Whatever SQLite refuses is an answer; only the pipe can fail.
 pub fn answer(question: Question) -> Answer {
+    answer_and_tell(question, &mut |_| {})
+}
+
+/// The same; long readings tell how far they have come.
+fn answer_and_tell(question: Question, tell: &mut dyn FnMut(Value)) -> Answer {
     let done = match question {
         Question::Settle { path } => settle(&path).map(Answer::Settled),
-        Question::Digest { path, threads } => digest(&path, threads).map(Answer::Rows),
+        Question::Digest { path, threads } => digest(&path, threads, tell).map(Answer::Rows),
         Question::Read { path } => read(&path).map(Answer::Rows),
         Question::Inside(run) => inside(&run).map(Answer::Inside),
         Question::Commit(run) => commit(&run).map(Answer::Committed),
         Question::Try(trial) => survey::perform(&trial).map(Answer::Tried),
-        Question::Postgres(question) => Ok(Answer::Postgres(Box::new(postgres::child::answer(question)))),
+        Question::Postgres(question) => {
+            Ok(Answer::Postgres(Box::new(postgres::child::answer(question, tell))))
+        }
+        Question::Writable { executable } => Ok(Answer::Writable(is_writable(&executable))),
         Question::Check { path } => check(&path).map(Answer::Checked),
         Question::Compare { before, after, limit } => compare(&before, &after, limit).map(Answer::Compared),
     };
@@ -187,7 +205,6 @@ fn outside(error: &rusqlite::Error) -> Failure {
 
 /// A reader's failure, without the paths and the SQL that its own text has.
 pub(super) fn of_rows(error: &rows::RowsError) -> Failure {
-    use rows::RowsError;
     let (code, kind, text) = match error {
         RowsError::Malformed(_) => {
             (rusqlite::ffi::SQLITE_CORRUPT, FailureKind::Corrupt, "the database is malformed".to_owned())
@@ -234,10 +251,13 @@ fn settle(path: &Path) -> Result<Settled, Failure> {
     Ok(Settled { identity, journal_mode })
 }
 
-fn digest(path: &Path, threads: usize) -> Result<RowDigest, Failure> {
+fn digest(path: &Path, threads: usize, tell: &mut dyn FnMut(Value)) -> Result<RowDigest, Failure> {
     // A reader of a WAL database leaves its side files; the last writer to close takes them away.
     let keeper = open(path, false)?;
-    let rows = rows::of_file(path, threads, &|_| {}).map_err(|e| of_rows(&e))?;
+    let rows = progress::told(tell, |progress| rows::of_file(path, threads, progress));
+    let ended =
+        || RowsError::Engine { what: "the rows".to_owned(), cause: "a thread ended early".to_owned() };
+    let rows = rows.unwrap_or_else(|| Err(ended())).map_err(|e| of_rows(&e))?;
     close(keeper)?;
     Ok(rows)
 }
@@ -319,6 +339,20 @@ fn check(path: &Path) -> Result<Checked, Failure> {
     let foreign_key_violations = engine::foreign_key_violations(&connection).map_err(|e| outside(&e))?;
     close(connection)?;
     Ok(Checked { integrity, foreign_key_violations })
+}
+
+/// Tries to open the file for writing, and to make a file beside it: whoever can do the one changes it, whoever can do the
+/// other puts another in its place. What was made is removed.
+fn is_writable(executable: &Path) -> bool {
+    if OpenOptions::new().append(true).open(executable).is_ok() {
+        return true;
+    }
+    let beside = executable.with_file_name(format!(".fix7-probe-{}", std::process::id()));
+    let made = OpenOptions::new().write(true).create_new(true).open(&beside).is_ok();
+    if made {
+        let _ = std::fs::remove_file(&beside); // where it stays, the finding is the same
+    }
+    made
 }
 
 pub(super) fn compare(

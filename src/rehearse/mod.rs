@@ -20,6 +20,7 @@ pub mod isolation;
 pub mod legs;
 pub mod plan;
 pub mod postgres;
+mod progress;
 pub mod room;
 pub mod rows;
 pub mod run;

@@ -3,6 +3,7 @@
 //! Owns: the order of everything (refuse, confine, clone, lock, legs, source again, isolation again) and
 //! what is volatile. Must not: judge. No clock is read but the monotonic one, for durations.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,10 @@ use super::RehearseError;
 use super::child::{Answer, Question};
 use super::clone::{self, Clone};
 use super::isolation::{Confinement, IsolationError, Wanted};
-use super::legs::{self, Legs};
+use super::legs::{self, Executor, Legs};
+use super::progress;
 use super::room::{Asks, Room, kept_beside};
+use super::rows::Progress;
 use super::source::Source;
 use crate::canon;
 use crate::digest::Digest;
@@ -102,6 +105,8 @@ pub enum Event {
     Started(Part),
     /// A part ended.
     Finished(Part, Duration),
+    /// Rows of the part that runs are being read: so many so far.
+    Reading(Progress),
 }
 
 /// Rehearses `request.plan` on a clone of `request.source`, and tells `events` what happens.
@@ -109,7 +114,9 @@ pub enum Event {
 /// # Errors
 /// The rehearsal was refused, or nothing could be found out; nothing is left behind.
 pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal, RehearseError> {
-    let mut clock = Clockwork::new(events);
+    let events = RefCell::new(events);
+    let tell = |event| (events.borrow_mut())(event);
+    let mut clock = Clockwork::new(&tell);
     clock.begin(Part::Isolation);
     let source = Source::find(&request.source)?;
     let executable = executable_digest(&request.executable)?;
@@ -121,7 +128,7 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
     }
     let clone_directory = confinement.clone_directory().to_owned();
     let walls =
-        Walls { asks: &mut Confined(&confinement), opening, clone_directory: clone_directory.clone() };
+        Walls { asks: &mut Confined(&confinement, &tell), opening, clone_directory: clone_directory.clone() };
     let rehearsed = between_the_walls(request, &source, executable, walls, &mut clock)?;
     let closing = confinement.close()?;
     clock.end();
@@ -132,27 +139,34 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
     Ok(Rehearsal { facts, run, timings })
 }
 
-/// A fresh confined process per question.
-struct Confined<'c>(&'c Confinement);
+/// A fresh confined process per question, and whoever hears how far it has come.
+struct Confined<'c>(&'c Confinement, &'c dyn Fn(Event));
 
 impl Asks for Confined<'_> {
     fn ask(&mut self, question: &Question, patience: Duration) -> Result<Answer, RehearseError> {
         let mut child = self.0.spawn()?;
-        let answer = child.ask(question, Some(patience))?;
+        let answer = child.ask_and_hear(question, Some(patience), &mut |notice| reading(notice, self.1))?;
         child.finish()?;
         Ok(answer)
     }
 }
 
+/// Passes on how far a confined process has come.
+pub(super) fn reading(notice: Value, tell: &dyn Fn(Event)) {
+    if let Some(progress) = progress::read(notice) {
+        tell(Event::Reading(progress));
+    }
+}
+
 /// Measures the parts, and tells of them.
 pub(super) struct Clockwork<'e> {
-    events: &'e mut dyn FnMut(Event),
+    events: &'e dyn Fn(Event),
     current: Option<(Part, Instant)>,
     pub(super) timings: Vec<(Part, Duration)>,
 }
 
 impl<'e> Clockwork<'e> {
-    pub(super) fn new(events: &'e mut dyn FnMut(Event)) -> Clockwork<'e> {
+    pub(super) fn new(events: &'e dyn Fn(Event)) -> Clockwork<'e> {
         Clockwork { events, current: None, timings: Vec::new() }
     }
 
@@ -220,7 +234,8 @@ pub(super) fn between_the_walls(
     legs.run(&mut |leg| clock.begin(Part::Leg(leg)))?;
     clock.begin(Part::Leg(Leg::Executor));
     let after = executable_digest(&request.executable)?;
-    let found = legs.finish(executable, after, &at_entry)?;
+    let writable = legs.writable(&request.executable)?;
+    let found = legs.finish(Executor { before: executable, after, writable }, &at_entry)?;
 
     clock.begin(Part::Closing);
     let at_end = source.digest()?;

@@ -83,6 +83,21 @@ fn chinook_goes_through_all_six_legs() {
     assert_eq!(rehearsal.facts, again.facts, "a function of source, plan, policy and executable");
 }
 
+#[test]
+fn how_far_it_has_come_is_told_while_rows_are_read() {
+    let scratch = Scratch::new();
+    let source = scratch.database("live.db", "CREATE TABLE t(a); INSERT INTO t VALUES (1), (2), (3);");
+    let mut told = Vec::new();
+    let request = request(&scratch, &source, plan("DELETE FROM t WHERE a = 1;", None));
+    let rehearsed = run(&request, &mut |event| {
+        if let Event::Reading(progress) = event {
+            told.push(progress.rows);
+        }
+    });
+    rehearsed.expect("rehearsed");
+    assert!(told.iter().any(|rows| *rows == 3), "{told:?}");
+}
+
 const MANY: &str = "CREATE TABLE t(a INTEGER PRIMARY KEY, b);
     WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 500)
     INSERT INTO t SELECT x, zeroblob(2000) FROM n;";

@@ -28,7 +28,8 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 /// Processes whose working directory lies below `directory`.
 fn processes_in(directory: &Path) -> Vec<String> {
     let directory = directory.canonicalize().expect("a directory");
-    let pids = fs::read_dir("/proc").expect("/proc").flatten().filter_map(|e| e.file_name().into_string().ok());
+    let pids =
+        fs::read_dir("/proc").expect("/proc").flatten().filter_map(|e| e.file_name().into_string().ok());
     let below = |pid: &String| {
         fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|place| place.starts_with(&directory))
     };
@@ -65,7 +66,8 @@ fn silent(command: &mut Command) -> &mut Command {
 fn a_killed_rehearsal_of_sqlite_leaves_nothing() {
     let scratch = Scratch::new();
     scratch.run(&["plan", "new", "plan"]).ok();
-    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO t SELECT max(i) FROM n;";
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) INSERT INTO t SELECT max(i) FROM n;";
     scratch.write("plan/up.sql", format!("CREATE TABLE t(i);\n{endless}\n"));
     // The snapshot leg is reached where there is no transaction to look into.
     let spec = fs::read_to_string(scratch.path("plan/plan.toml")).expect("the plan");

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::{joined, named};
 use crate::digest::Digest;
-use crate::evidence::entry::{ApartFacts, Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
+use crate::evidence::entry::{Entry, ExecutorFacts, Hashes, SnapshotFacts, TransactionFacts};
 use crate::evidence::plan::postgresql::outside_transaction;
 use crate::evidence::{EngineName, Facts, Kind, Leg, Outcome};
 use crate::packet::ROLLBACK;
@@ -326,6 +326,9 @@ impl Judge<'_> {
         for (field, digest) in [("/executor/before", before), ("/executor/after", after)] {
             self.require(*digest == locked, Code::ExecutorNotPinned, field, locked, digest);
         }
+        let writable = facts.writable == Some(true);
+        let safe = "out of a confined process's reach";
+        self.require(!writable, Code::ExecutorNotPinned, "/executor/writable", safe, "it can be written to");
         let pinned = policy.pins(&locked);
         self.require(pinned, Code::ExecutorNotPinned, "/executor", "a digest that the policy pins", locked);
         let code = Code::IntegrityBroken;
@@ -349,15 +352,22 @@ impl Judge<'_> {
             self.require(none, Code::RollbackProofMissing, "/apart", "sequences and roles", "nothing");
             return;
         };
-        let ApartFacts { sequences_before, sequences_after, roles_before, roles_after, .. } = facts;
-        let same = sequences_before == sequences_after && roles_before == roles_after;
-        let effects = &facts.non_transactional_effects;
-        let told = same == effects.is_empty();
+        let (same, effects) = (facts.same(), &facts.non_transactional_effects);
         let pointer = "/apart/non_transactional_effects";
         let expected = if same { "none" } else { "what differs" };
-        self.require(told, Code::RollbackProofMissing, pointer, expected, joined(effects));
-        let found = joined(effects);
-        self.require(same || leg == Leg::Transaction, code, "/apart", "sequences and roles as before", found);
+        self.require(same == effects.is_empty(), Code::RollbackProofMissing, pointer, expected, joined(effects));
+        // A ROLLBACK takes everything back but the positions of sequences.
+        let restored = same || leg == Leg::Transaction && facts.same_but_sequences();
+        self.require(restored, code, "/apart", "sequences, roles and large objects as before", joined(effects));
+        let looked = [facts.large_objects_before, facts.large_objects_after].iter().all(Option::is_some);
+        let missing = Code::RollbackProofMissing;
+        self.require(looked, missing, "/apart/large_objects_before", "digests of large objects", "none");
+        match &self.entry.schema {
+            Some(facts) => {
+                self.require(facts.same(), code, "/schema", "catalogue equal, pg_dump equal", facts.told());
+            }
+            None => self.require(false, missing, "/schema", "the schema by catalogue and pg_dump", "nothing"),
+        }
     }
 
     /// The first application is the snapshot leg's: the second must reach the same rows.

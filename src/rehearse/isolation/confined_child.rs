@@ -37,6 +37,26 @@ impl ConfinedChild {
         question: &Q,
         timeout: Option<Duration>,
     ) -> Result<A, IsolationError> {
+        let mut notices = self.notices.take();
+        let answer = self.ask_and_hear(question, timeout, &mut |notice| {
+            if let Some(show) = &mut notices {
+                show(notice);
+            }
+        });
+        self.notices = notices;
+        answer
+    }
+
+    /// The same; `hear` gets what the child says while it works.
+    ///
+    /// # Errors
+    /// As [`ConfinedChild::ask`].
+    pub fn ask_and_hear<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        question: &Q,
+        timeout: Option<Duration>,
+        hear: &mut dyn FnMut(Value),
+    ) -> Result<A, IsolationError> {
         let doing = "answering";
         let form = |e: serde_json::Error| IsolationError::Form(e.to_string());
         let since = Instant::now();
@@ -44,11 +64,7 @@ impl ConfinedChild {
         loop {
             match self.session.receive(doing, since, timeout)? {
                 ToParent::Answer(answer) => return A::deserialize(answer).map_err(form),
-                ToParent::Notice(notice) => {
-                    if let Some(show) = &mut self.notices {
-                        show(notice);
-                    }
-                }
+                ToParent::Notice(notice) => hear(notice),
                 _ => return Err(self.session.failed(doing, "it said something that is no answer")),
             }
         }

@@ -78,6 +78,18 @@ impl ConfinedChild {
     ///
     /// # Errors
     /// None.
+    pub fn ask_and_hear<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        _: &Q,
+        _: Option<Duration>,
+        _: &mut dyn FnMut(Value),
+    ) -> Result<A, IsolationError> {
+        match *self {}
+    }
+    /// Never reached.
+    ///
+    /// # Errors
+    /// None.
     pub fn finish(self) -> Result<(), IsolationError> {
         match self {}
     }

@@ -15,6 +15,8 @@ mod journal;
 mod snapshot;
 mod transaction;
 
+use std::path::Path;
+
 pub use journal::Journal;
 
 use super::RehearseError;
@@ -52,6 +54,51 @@ pub struct Found {
     pub steps: Vec<crate::evidence::execution::Step>,
     /// The change gave two states from one.
     pub nondeterministic: bool,
+}
+
+impl Found {
+    /// What was found, without what a second rehearsal of a change that is not deterministic would not reach again.
+    pub(super) fn of(mut entries: Vec<Entry>, journal: Journal, nondeterministic: bool) -> Found {
+        if nondeterministic {
+            entries.iter_mut().for_each(leave_out_unrepeatable);
+        }
+        // By chance a script may fail once and work once: what it led to is left out whole.
+        let by_chance = |entry: &&Entry| entry.outcome == Outcome::CouldNotEstablish;
+        let left_out: Vec<Leg> = entries.iter().filter(by_chance).map(|entry| entry.leg).collect();
+        let steps = journal.finish(nondeterministic, &left_out);
+        Found { entries, steps, nondeterministic }
+    }
+}
+
+/// The executable that the confined processes are started from.
+#[derive(Clone, Copy, Debug)]
+pub struct Executor {
+    /// Its digest before the first leg.
+    pub before: Digest,
+    /// Its digest after the last leg.
+    pub after: Digest,
+    /// A confined process could write to it, or put another in its place.
+    pub writable: bool,
+}
+
+impl Executor {
+    /// Whether it stayed what it was, out of reach, with a clone that is as sound as at entry.
+    pub(super) fn held(&self, at_entry: &Checked, at_exit: &Checked) -> bool {
+        let sound = at_exit == at_entry && at_exit.integrity == "ok";
+        self.before == self.after && !self.writable && sound
+    }
+
+    pub(super) fn facts(&self, at_entry: &Checked, at_exit: Checked) -> ExecutorFacts {
+        ExecutorFacts {
+            before: self.before,
+            after: self.after,
+            integrity_at_entry: at_entry.integrity.clone(),
+            integrity_at_exit: at_exit.integrity,
+            foreign_key_violations_at_entry: at_entry.foreign_key_violations,
+            foreign_key_violations_at_exit: at_exit.foreign_key_violations,
+            writable: Some(self.writable),
+        }
+    }
 }
 
 /// What became of the clone when the change was committed.
@@ -103,40 +150,30 @@ impl<'r, 'a> Legs<'r, 'a> {
         self.reapply()
     }
 
-    /// Closes with the `executor` leg.
+    /// Closes with the `executor` leg: the executable's digest before and after, and whether it is within reach.
     ///
     /// # Errors
     /// The clone cannot be read.
-    pub fn finish(
-        mut self,
-        before: Digest,
-        after: Digest,
-        at_entry: &Checked,
-    ) -> Result<Found, RehearseError> {
+    pub fn finish(mut self, executor: Executor, at_entry: &Checked) -> Result<Found, RehearseError> {
         let at_exit = check(self.room)?;
         let exit = self.state(Leg::Executor)?;
-        let held = exit == self.base && before == after && at_exit == *at_entry && at_exit.integrity == "ok";
+        let held = exit == self.base && executor.held(at_entry, &at_exit);
         let mut entry = self.entry(Leg::Executor, if held { Outcome::Held } else { Outcome::NotHeld });
         entry.before_hash = Some(self.base);
         entry.exit_hash = Some(exit);
-        entry.executor = Some(ExecutorFacts {
-            before,
-            after,
-            integrity_at_entry: at_entry.integrity.clone(),
-            integrity_at_exit: at_exit.integrity,
-            foreign_key_violations_at_entry: at_entry.foreign_key_violations,
-            foreign_key_violations_at_exit: at_exit.foreign_key_violations,
-        });
+        entry.executor = Some(executor.facts(at_entry, at_exit));
         self.entries.push(entry);
         let nondeterministic = self.applied.windows(2).any(|two| two[0] != two[1]);
-        if nondeterministic {
-            self.entries.iter_mut().for_each(leave_out_unrepeatable);
-        }
-        // By chance a script may fail once and work once: what it led to is left out whole.
-        let by_chance = |entry: &&Entry| entry.outcome == Outcome::CouldNotEstablish;
-        let left_out: Vec<Leg> = self.entries.iter().filter(by_chance).map(|entry| entry.leg).collect();
-        let steps = self.journal.finish(nondeterministic, &left_out);
-        Ok(Found { entries: self.entries, steps, nondeterministic })
+        Ok(Found::of(self.entries, self.journal, nondeterministic))
+    }
+
+    /// Tries whether a confined process could change the executable.
+    ///
+    /// # Errors
+    /// No process can be started, or it does not answer.
+    pub fn writable(&mut self, executable: &Path) -> Result<bool, RehearseError> {
+        let question = Question::Writable { executable: executable.to_owned() };
+        is_writable(self.room.ask(&question)?)
     }
 
     fn entry(&self, leg: Leg, outcome: Outcome) -> Entry {
@@ -323,6 +360,14 @@ pub(super) fn look(room: &mut Room<'_>, threads: usize, wal: bool) -> Result<See
     }
 }
 
+/// Whether a confined process could change the executable.
+pub(super) fn is_writable(answer: Answer) -> Result<bool, RehearseError> {
+    match answer {
+        Answer::Writable(writable) => Ok(writable),
+        other => Err(unexpected(other)),
+    }
+}
+
 /// SQLite's own checks of the clone.
 pub(super) fn check(room: &mut Room<'_>) -> Result<Checked, RehearseError> {
     match room.ask(&Question::Check { path: room.clone_path() })? {
@@ -332,7 +377,7 @@ pub(super) fn check(room: &mut Room<'_>) -> Result<Checked, RehearseError> {
 }
 
 /// Leaves out what a second rehearsal of a change that is not deterministic would not reach again.
-pub(super) fn leave_out_unrepeatable(entry: &mut Entry) {
+fn leave_out_unrepeatable(entry: &mut Entry) {
     entry.after_apply_hash = None;
     if !matches!(entry.leg, Leg::ReadOnly | Leg::Executor) {
         entry.rows_changed = 0;

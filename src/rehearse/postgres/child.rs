@@ -9,6 +9,7 @@
 //! Inside     BEGIN, the change, SET CONSTRAINTS ALL IMMEDIATE, the state from inside, ROLLBACK
 //! Commit     a script to its end and COMMIT, the state by another connection
 //! Down       the change, the way back on another connection, and what differs from the state before
+//! Moment     whether the change leaves other rows at another moment
 //! Survey     a whole history on an empty clone
 //! Check      pg_checksums over the stopped cluster, constraints that are not validated
 //! ```
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use postgres::Client;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::cluster::{BEFORE, CLONE, OWNER, Place, SUPERUSER, run};
 use super::dump::Format;
@@ -25,9 +27,10 @@ use super::failure::{self, outside};
 use super::locks::{LockSeen, Watch};
 use super::look::{self, State};
 use super::survey::{self, Trial};
-use super::{restore, script};
+use super::{moment, restore, script};
 use crate::digest::{Digest, Hasher};
 use crate::evidence::difference::Differences;
+use crate::rehearse::child::Checked;
 use crate::rehearse::engine::{Failure, Report};
 use crate::rehearse::survey::Row;
 
@@ -65,6 +68,13 @@ pub enum What {
         /// How many differences are listed.
         listed: usize,
     },
+    /// Apply the change at another moment than when it left these tables.
+    Moment {
+        /// The change.
+        up: Run,
+        /// What it left ([`State::tables`]).
+        tables: Digest,
+    },
     /// Make a cluster with an empty clone, and try a whole history on it.
     Survey(Vec<Trial>),
     /// Run PostgreSQL's own checks.
@@ -95,6 +105,8 @@ pub enum Answer {
     Committed(Committed),
     /// To [`What::Down`].
     Down(Box<Down>),
+    /// To [`What::Moment`]: the clock matters.
+    Moment(bool),
     /// To [`What::Survey`]: each row with its milliseconds.
     Surveyed(Vec<(Row, u64)>),
     /// To [`What::Check`].
@@ -149,25 +161,19 @@ pub struct Down {
     pub differences: Option<Differences>,
 }
 
-/// PostgreSQL's own checks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checked {
-    /// `ok`, or that pages are damaged.
-    pub integrity: String,
-    /// Constraints that are not validated.
-    pub not_validated: u64,
-}
-
-/// Answers one question. Whatever the server refuses is an answer.
-pub fn answer(question: Question) -> Answer {
+/// Answers one question; a long look tells how far it has come. Whatever the server refuses is an answer.
+pub fn answer(question: Question, tell: &mut dyn FnMut(Value)) -> Answer {
     let place = &question.place;
     let done = match question.what {
         What::Begin { dump, format } => begin(place, &dump, format).map(Answer::Began),
-        What::Look => with_server(place, || state(place)).map(Answer::State),
+        What::Look => with_server(place, || look::of_database(place, CLONE, tell)).map(Answer::State),
         What::Inside(run) => with_server(place, || inside(place, &run)).map(Answer::Inside),
         What::Commit(run) => with_server(place, || commit(place, &run)).map(Answer::Committed),
         What::Down { up, down, listed } => with_server(place, || there_and_back(place, &up, &down, listed))
             .map(|done| Answer::Down(Box::new(done))),
+        What::Moment { up, tables } => {
+            with_server(place, || moment::matters(place, &up, tables)).map(Answer::Moment)
+        }
         What::Survey(trials) => survey::perform(place, &trials).map(Answer::Surveyed),
         What::Check => check(place).map(Answer::Checked),
     };
@@ -225,7 +231,7 @@ fn identity(client: &mut Client) -> Result<Identity, Failure> {
 }
 
 fn state(place: &Place) -> Result<State, Failure> {
-    look::of_database(place, CLONE)
+    look::of_database(place, CLONE, &mut |_| {})
 }
 
 fn limited(place: &Place, database: &str, run: &Run) -> Result<Client, Failure> {
@@ -238,13 +244,14 @@ fn inside(place: &Place, run: &Run) -> Result<Inside, Failure> {
     let mut client = limited(place, CLONE, run)?;
     let watch = Watch::begin(place, CLONE, &mut client)?;
     own(&mut client, "BEGIN; SELECT pg_catalog.pg_current_xact_id()")?;
-    let mut report = script::run(&mut client, &run.sql, true);
+    let mut report = script::run(&mut client, &run.sql, true, &mut || {});
     if report.failure.is_none() {
         // What is deferred to COMMIT would never be seen here.
         if let Err(error) = client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE") {
             report.failure = Some(failure::of(&error, report.statements));
         }
     }
+    watch.look();
     let locks = watch.end();
     let state = match report.failure {
         None => Some(look::of_transaction(&mut client, &place.data())?),
@@ -266,8 +273,9 @@ pub(super) fn commit_in(place: &Place, database: &str, run: &Run) -> Result<Comm
     if run.transaction {
         own(&mut client, "BEGIN; SELECT pg_catalog.pg_current_xact_id()")?;
     }
-    let mut report = script::run(&mut client, &run.sql, run.transaction);
+    let mut report = script::run(&mut client, &run.sql, run.transaction, &mut || watch.look());
     if run.transaction {
+        watch.look();
         let end = if report.failure.is_none() { "COMMIT" } else { "ROLLBACK" };
         if let Err(error) = client.batch_execute(end) {
             report.failure.get_or_insert_with(|| failure::of(&error, report.statements + 1));
@@ -276,7 +284,7 @@ pub(super) fn commit_in(place: &Place, database: &str, run: &Run) -> Result<Comm
     let locks = watch.end();
     drop(client);
     let state = match report.failure {
-        None => Some(look::of_database(place, database)?),
+        None => Some(look::of_database(place, database, &mut |_| {})?),
         Some(_) => None,
     };
     Ok(Committed { report, state, locks })
@@ -290,17 +298,19 @@ fn there_and_back(place: &Place, up: &Run, down: &Run, listed: usize) -> Result<
     let (mut back, mut differences) = (None, None);
     if up.report.failure.is_none() {
         let done = commit(place, down)?;
-        if done.state.as_ref().is_some_and(|after| {
-            (after.rows, &after.sequences, after.large_objects)
-                != (before.rows, &before.sequences, before.large_objects)
-        }) {
-            let [before, after] = [BEFORE, CLONE].map(|name| place.database(SUPERUSER, name));
-            differences = Some(look::differences(&before, &after, listed)?);
+        if let Some(after) = done.state.as_ref().filter(|after| !same_database(after, &before)) {
+            differences = Some(look::differences(place, (BEFORE, &before), (CLONE, after), listed)?);
         }
         back = Some(done);
     }
     own(&mut client, &format!("DROP DATABASE {BEFORE}"))?;
     Ok(Down { up, down: back, differences })
+}
+
+/// Whether two states are the same but for the cluster's roles.
+fn same_database(a: &State, b: &State) -> bool {
+    let of = |state: &State| State { roles: Digest::ZERO, ..state.clone() };
+    of(a) == of(b)
 }
 
 fn check(place: &Place) -> Result<Checked, Failure> {
@@ -310,10 +320,10 @@ fn check(place: &Place) -> Result<Checked, Failure> {
         Ok(()) => "ok",
         Err(_) => "pages whose checksum does not hold",
     };
-    let not_validated = with_server(place, || {
+    let foreign_key_violations = with_server(place, || {
         let sql = "SELECT count(*) FROM pg_catalog.pg_constraint WHERE NOT convalidated";
         let row = connect(place, SUPERUSER, CLONE)?.query_one(sql, &[]).map_err(|e| failure::of(&e, 0))?;
         u64::try_from(row.get::<_, i64>(0)).map_err(|_| outside("a count below zero"))
     })?;
-    Ok(Checked { integrity: integrity.to_owned(), not_validated })
+    Ok(Checked { integrity: integrity.to_owned(), foreign_key_violations })
 }

@@ -225,7 +225,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Runs a program to its end. What it said is given in an error alone, its last line.
+/// Runs a program to its end. What it said is given in an error alone, its last line. It has one pipe: reading two at once
+/// takes a system call that the filter refuses.
 pub(super) fn run(mut command: Command, name: &str) -> Result<(), Failure> {
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output();
     let output = output.map_err(|e: io::Error| outside(format!("{name} cannot be started: {e}")))?;

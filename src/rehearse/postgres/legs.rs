@@ -12,20 +12,19 @@
 
 use std::collections::BTreeMap;
 
-use super::child::{Answer, Checked, Committed, Run, What};
+use super::child::{Answer, Committed, Run, What};
 use super::files;
 use super::locks::LockSeen;
 use super::look::State;
 use super::room::{Room, another};
 use crate::digest::Digest;
-use crate::evidence::entry::{
-    ApartFacts, DirectoryFacts, Entry, ExecutorFacts, SnapshotFacts, TransactionFacts, cluster_state,
-};
+use crate::evidence::entry::{DirectoryFacts, Entry, SnapshotFacts, TransactionFacts, cluster_state};
 use crate::evidence::plan::postgresql::outside_transaction;
 use crate::evidence::{Hashes, Leg, Outcome, Plan};
 use crate::rehearse::RehearseError;
+use crate::rehearse::child::Checked;
 use crate::rehearse::engine::{Failure, FailureKind};
-use crate::rehearse::legs::{Found, Journal};
+use crate::rehearse::legs::{Executor, Found, Journal};
 
 /// How many differences are listed in an entry.
 const LISTED: usize = 64;
@@ -40,6 +39,8 @@ pub(super) struct Legs<'r, 'c> {
     journal: Journal,
     entries: Vec<Entry>,
     applied: Vec<(State, u64)>,
+    /// The change leaves other rows at another moment.
+    by_the_clock: bool,
     /// Per leg, what the lock watch saw.
     pub(super) locks: BTreeMap<&'static str, Vec<LockSeen>>,
 }
@@ -62,6 +63,7 @@ impl<'r, 'c> Legs<'r, 'c> {
             journal: Journal::new(clone_id),
             entries: Vec::new(),
             applied: Vec::new(),
+            by_the_clock: false,
             locks: BTreeMap::new(),
         }
     }
@@ -120,7 +122,7 @@ impl<'r, 'c> Legs<'r, 'c> {
         let mut entry = self.entry(Leg::ReadOnly, if held { Outcome::Held } else { Outcome::NotHeld });
         entry.before_hash = only_rows(&self.base);
         entry.exit_hash = only_rows(&exit);
-        entry.apart = Some(apart(&self.base, &exit));
+        told_apart(&mut entry, &self.base, &exit);
         entry.directory = Some(DirectoryFacts { before, after });
         self.entries.push(entry);
         Ok(())
@@ -138,7 +140,7 @@ impl<'r, 'c> Legs<'r, 'c> {
         if reason.is_some() {
             let mut entry = self.entry(LEG, Outcome::NotApplicable);
             entry.error = reason;
-            entry.apart = Some(apart(&self.base, &self.base));
+            told_apart(&mut entry, &self.base, &self.base);
             self.entries.push(entry);
             return Ok(());
         }
@@ -157,7 +159,7 @@ impl<'r, 'c> Legs<'r, 'c> {
         self.journal.step(LEG, "digest", &[after.rows]);
         let outcome = match &inside.report.failure {
             Some(failure) => outcome_of(failure),
-            None if after.rows == self.base.rows => Outcome::Exact,
+            None if restored(&after, &self.base) => Outcome::Exact,
             None => Outcome::RowsDiffer,
         };
         let mut entry = self.entry(LEG, outcome);
@@ -172,7 +174,7 @@ impl<'r, 'c> Legs<'r, 'c> {
             commit_attempts: 0,
             closed: inside.closed,
         });
-        entry.apart = Some(apart(&self.base, &after));
+        told_apart(&mut entry, &self.base, &after);
         self.applied.extend(inside.state.map(|state| (state, inside.report.rows_changed)));
         self.entries.push(entry);
         self.restore(LEG).map(drop)
@@ -233,7 +235,7 @@ impl<'r, 'c> Legs<'r, 'c> {
             restored_seen_by_new_process: after.rows == self.base.rows,
             sidecars_left: Vec::new(),
         });
-        entry.apart = Some(apart(&self.base, &after));
+        told_apart(&mut entry, &self.base, &after);
         self.applied.extend(committed.state.map(|state| (state, committed.report.rows_changed)));
         self.entries.push(entry);
         Ok(())
@@ -242,7 +244,7 @@ impl<'r, 'c> Legs<'r, 'c> {
     fn down(&mut self) -> Result<(), RehearseError> {
         const LEG: Leg = Leg::Down;
         let mut entry = self.entry(LEG, Outcome::NoDown);
-        entry.apart = Some(apart(&self.base, &self.base));
+        told_apart(&mut entry, &self.base, &self.base);
         let Some(rollback) = &self.plan.rollback else {
             self.entries.push(entry);
             return Ok(());
@@ -273,7 +275,7 @@ impl<'r, 'c> Legs<'r, 'c> {
             }
             if let Some(after) = &back.state {
                 entry.after_rollback_hash = only_rows(after);
-                entry.apart = Some(apart(&self.base, after));
+                told_apart(&mut entry, &self.base, after);
             }
             if let Some(differences) = done.differences {
                 entry.outcome = Outcome::of_difference(differences.equality);
@@ -294,17 +296,15 @@ impl<'r, 'c> Legs<'r, 'c> {
         let first = self.applied.iter().map(|(state, _)| state).next_back().cloned();
         let mut entry = self.entry(LEG, Outcome::NotHeld);
         entry.before_hash = first.as_ref().and_then(only_rows);
-        entry.apart = Some(apart(&self.base, &self.base));
+        told_apart(&mut entry, &self.base, &self.base);
         let committed = self.apply(LEG)?;
         entry.rows_changed = committed.report.rows_changed;
         match (&committed.state, &committed.report.failure) {
             (Some(state), _) => {
                 entry.exit_hash = only_rows(state);
                 if let Some(first) = &first {
-                    entry.apart = Some(apart(first, state));
-                    if (first.rows, &first.sequences, first.roles)
-                        == (state.rows, &state.sequences, state.roles)
-                    {
+                    told_apart(&mut entry, first, state);
+                    if first == state {
                         entry.outcome = Outcome::Held;
                     }
                 }
@@ -317,42 +317,48 @@ impl<'r, 'c> Legs<'r, 'c> {
             }
         }
         self.entries.push(entry);
-        self.restore(LEG).map(drop)
+        self.restore(LEG)?;
+        self.at_another_moment()
+    }
+
+    /// Applies the change once more as if it were another day, and throws that away.
+    fn at_another_moment(&mut self) -> Result<(), RehearseError> {
+        let Some((state, _)) = self.applied.last().filter(|_| !self.differs_by_itself()) else {
+            return Ok(());
+        };
+        let (up, tables) = (self.script(&self.plan.change), state.tables);
+        match self.room.ask(What::Moment { up, tables })? {
+            Answer::Moment(matters) => self.by_the_clock = matters,
+            _ => return Err(another()),
+        }
+        // What a change does to the cluster's roles is not thrown away with a database.
+        self.restore(Leg::Reapply).map(drop)
+    }
+
+    /// Whether two applications to one state gave two.
+    fn differs_by_itself(&self) -> bool {
+        let seen = |(state, rows): &(State, u64)| (state.rows, *rows);
+        self.applied.windows(2).any(|two| seen(&two[0]) != seen(&two[1]))
     }
 
     /// Closes with the `executor` leg.
     pub(super) fn finish(
         mut self,
-        before: Digest,
-        after: Digest,
+        executor: Executor,
         at_entry: &Checked,
     ) -> Result<(Found, Volatile), RehearseError> {
         let at_exit = self.room.check()?;
         let exit = self.room.look()?;
         self.journal.step(Leg::Executor, "digest", &[exit.rows]);
-        let held = exit == self.base && before == after && at_exit == *at_entry && at_exit.integrity == "ok";
+        let held = exit == self.base && executor.held(at_entry, &at_exit);
         let mut entry = self.entry(Leg::Executor, if held { Outcome::Held } else { Outcome::NotHeld });
         entry.before_hash = only_rows(&self.base);
         entry.exit_hash = only_rows(&exit);
-        entry.apart = Some(apart(&self.base, &exit));
-        entry.executor = Some(ExecutorFacts {
-            before,
-            after,
-            integrity_at_entry: at_entry.integrity.clone(),
-            integrity_at_exit: at_exit.integrity,
-            foreign_key_violations_at_entry: at_entry.not_validated,
-            foreign_key_violations_at_exit: at_exit.not_validated,
-        });
+        told_apart(&mut entry, &self.base, &exit);
+        entry.executor = Some(executor.facts(at_entry, at_exit));
         self.entries.push(entry);
-        let seen = |(state, rows): &(State, u64)| (state.rows, *rows);
-        let nondeterministic = self.applied.windows(2).any(|two| seen(&two[0]) != seen(&two[1]));
-        if nondeterministic {
-            self.entries.iter_mut().for_each(crate::rehearse::legs::leave_out_unrepeatable);
-        }
-        let by_chance = |entry: &&Entry| entry.outcome == Outcome::CouldNotEstablish;
-        let left_out: Vec<Leg> = self.entries.iter().filter(by_chance).map(|entry| entry.leg).collect();
-        let steps = self.journal.finish(nondeterministic, &left_out);
-        let found = Found { entries: self.entries, steps, nondeterministic };
+        let nondeterministic = self.by_the_clock || self.differs_by_itself();
+        let found = Found::of(self.entries, self.journal, nondeterministic);
         Ok((found, Volatile { manifests: self.manifests, locks: self.locks }))
     }
 }
@@ -369,14 +375,16 @@ fn only_rows(state: &State) -> Option<Hashes> {
     Some(Hashes { rows: state.rows, bytes: None })
 }
 
-fn apart(before: &State, after: &State) -> ApartFacts {
-    ApartFacts {
-        sequences_before: before.sequences_digest(),
-        sequences_after: after.sequences_digest(),
-        roles_before: before.roles,
-        roles_after: after.roles,
-        non_transactional_effects: after.effects_since(before),
-    }
+/// Writes down what stands apart of two states, and the opinions on their schemas.
+fn told_apart(entry: &mut Entry, before: &State, after: &State) {
+    entry.apart = Some(after.apart_since(before));
+    entry.schema = after.schema_since(before);
+}
+
+/// Whether everything is as before that a ROLLBACK takes back.
+fn restored(after: &State, before: &State) -> bool {
+    let of = |state: &State| State { sequences: BTreeMap::new(), ..state.clone() };
+    of(after) == of(before)
 }
 
 /// A failure that is not the change's own stops the rehearsal: nothing was found out about the change.

@@ -1,11 +1,10 @@
 //! The lock watch: which locks a script takes on relations, and for how long, seen from inside the cluster.
 //!
-//! Owns: the look at `pg_locks`, every few milliseconds, on a connection of its own. Must not: reach the packet; what it
+//! Owns: the look at `pg_locks`, every few milliseconds and before a transaction ends, on a connection of its own. Must not: reach the packet; what it
 //! saw depends on the machine, so it stands in the statement's `run`, as secondary evidence.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -44,8 +43,14 @@ pub struct LockSeen {
 }
 
 /// A watch under way.
+///
+/// A transaction keeps its locks to its end, so whoever asks for a look just before it sees every one of them, however
+/// short it was held; in between a look every few milliseconds shows since when.
 pub(super) struct Watch {
-    over: Arc<AtomicBool>,
+    /// Asks for a look, or by its end for the end.
+    asks: Sender<()>,
+    /// Says that one was taken.
+    looked: Receiver<()>,
     thread: JoinHandle<Vec<LockSeen>>,
 }
 
@@ -56,34 +61,46 @@ impl Watch {
         let watched: i32 =
             client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).map_err(failed)?.get(0);
         let mut eyes = place.database(SUPERUSER, database).connect().map_err(failed)?;
-        let over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&over);
-        let thread = std::thread::spawn(move || look(&mut eyes, watched, &told));
-        Ok(Watch { over, thread })
+        let ((asks, asked), (tell, looked)) = (channel(), channel());
+        let thread = std::thread::spawn(move || look(&mut eyes, watched, &asked, &tell));
+        Ok(Watch { asks, looked, thread })
+    }
+
+    /// Looks now: whatever is held at this moment has been seen when this returns.
+    pub(super) fn look(&self) {
+        if self.asks.send(()).is_ok() {
+            let _ = self.looked.recv(); // a watch that is blind sees nothing: it is no proof
+        }
     }
 
     /// Ends the watch. What could not be seen is left out: this is no proof.
     pub(super) fn end(self) -> Vec<LockSeen> {
-        self.over.store(true, Ordering::Relaxed);
+        drop(self.asks);
         self.thread.join().unwrap_or_default()
     }
 }
 
-fn look(eyes: &mut Client, watched: i32, over: &AtomicBool) -> Vec<LockSeen> {
+fn look(eyes: &mut Client, watched: i32, asked: &Receiver<()>, tell: &Sender<()>) -> Vec<LockSeen> {
     // A relation that the script makes is not seen by name before it is committed, and blocks nobody.
     let sql = "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), l.mode FROM pg_catalog.pg_locks l \
                JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE l.pid = $1 AND l.granted AND l.locktype = 'relation' AND n.nspname NOT IN ('pg_catalog', 'pg_toast')";
     let Ok(statement) = eyes.prepare(sql) else { return Vec::new() };
     let mut seen: BTreeMap<(String, usize), (Instant, Instant)> = BTreeMap::new();
-    while !over.load(Ordering::Relaxed) {
+    loop {
+        let order = asked.recv_timeout(PAUSE);
+        if order == Err(RecvTimeoutError::Disconnected) {
+            break;
+        }
         let now = Instant::now();
         for row in eyes.query(&statement, &[&watched]).unwrap_or_default() {
             let mode: String = row.get(1);
             let Some(rank) = MODES.iter().position(|known| *known == mode) else { continue };
             seen.entry((row.get(0), rank)).or_insert((now, now)).1 = now;
         }
-        std::thread::sleep(PAUSE);
+        if order.is_ok() {
+            let _ = tell.send(()); // whoever asked waits for it
+        }
     }
     let mut strongest: BTreeMap<String, LockSeen> = BTreeMap::new();
     // The stronger modes of a relation come later, and replace the weaker.

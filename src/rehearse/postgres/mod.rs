@@ -5,7 +5,7 @@
 
 //!
 //! ```text
-//! programs   initdb, postgres, pg_restore, pg_checksums of one installation
+//! programs   initdb, postgres, pg_restore, pg_dump, pg_checksums of one installation
 //! dump       a dump as given: format, digest, why it is not production
 //! cluster    made, started, stopped in the clone's directory
 //! restore    the dump into the clone, as the role that owns it
@@ -15,6 +15,8 @@
 //! schema     every object, by the catalogue
 //! difference what differs between two databases
 //! look       the state of the clone as digests
+//! opinion    the schema once more, as pg_dump tells it
+//! moment     the change once more, at another moment
 //! files      the stopped cluster's files: manifest and snapshot
 //! legs       what is done in which order
 //! room       one confined process a question, and the snapshot
@@ -32,6 +34,8 @@ mod files;
 mod legs;
 mod locks;
 mod look;
+mod moment;
+mod opinion;
 pub mod programs;
 pub mod rehearsal;
 mod restore;

@@ -1,7 +1,7 @@
 //! PostgreSQL's own programs on this machine: found, never started here.
 //!
-//! Owns: where `initdb`, `postgres`, `pg_restore` and `pg_checksums` of one installation lie, and what else of the
-//! system they run from. Must not: look for a server that runs.
+//! Owns: where `initdb`, `postgres`, `pg_restore`, `pg_dump` and `pg_checksums` of one installation lie, and what else of
+//! the system they run from. Must not: look for a server that runs.
 //!
 //! ```text
 //! given      FIX7_PG_BIN or --pg-bin
@@ -21,13 +21,13 @@ use crate::evidence::EngineName;
 use crate::verdict::{Code, Reason};
 
 /// The programs that a rehearsal starts.
-const NEEDED: [&str; 4] = ["initdb", "postgres", "pg_restore", "pg_checksums"];
+const NEEDED: [&str; 5] = ["initdb", "postgres", "pg_restore", "pg_dump", "pg_checksums"];
 /// Directories of installations, newest version last when sorted by number: before and after the version.
 const LAYOUTS: [(&str, &str, &str); 2] = [("/usr/lib/postgresql", "", "bin"), ("/usr", "pgsql-", "bin")];
 /// What programs of a system run from, where it is there.
 const SYSTEM: [&str; 6] = ["/usr", "/lib", "/lib64", "/lib32", "/bin", "/nix/store"];
 /// What to do where there is none.
-const INSTALL: &str = "no PostgreSQL server programs (initdb, postgres, pg_restore, pg_checksums) were found by pg_config, on the PATH or in \
+const INSTALL: &str = "no PostgreSQL server programs (initdb, postgres, pg_restore, pg_dump, pg_checksums) were found by pg_config, on the PATH or in \
      /usr/lib/postgresql: install the package `postgresql` (Debian, Ubuntu), `postgresql-server` (Fedora, RHEL) or \
      `postgresql` (Arch, Alpine), or name their directory with --pg-bin";
 

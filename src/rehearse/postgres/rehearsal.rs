@@ -3,6 +3,7 @@
 //! Owns: the order of everything (refuse, confine, copy the dump, cluster, lock, legs, dump again, isolation again) and
 //! what is volatile. Must not: judge.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::evidence::{EngineName, Leg, Plan, TargetLock};
 use crate::rehearse::RehearseError;
 use crate::rehearse::clone;
 use crate::rehearse::isolation::{Confinement, IsolationError, Wanted};
+use crate::rehearse::legs::Executor;
 use crate::rehearse::room::kept_beside;
 use crate::rehearse::run::{Clockwork, Event, Part, Rehearsal, executable_digest, facts_from};
 
@@ -57,7 +59,9 @@ const SPACE_FACTOR: u64 = 8;
 /// # Errors
 /// The rehearsal was refused, or nothing could be found out; nothing is left behind.
 pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal, RehearseError> {
-    let mut clock = Clockwork::new(events);
+    let events = RefCell::new(events);
+    let tell = |event| (events.borrow_mut())(event);
+    let mut clock = Clockwork::new(&tell);
     clock.begin(Part::Isolation);
     let dump = Dump::find(&request.dump)?;
     let executable = executable_digest(&request.executable)?;
@@ -81,7 +85,7 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
     let place = Place { directory: directory.clone(), programs: request.programs.directory.clone() };
     let copied = directory.join("dump");
     let source = dump.copy_to(&copied)?;
-    let room = Room { confinement: &confinement, place, kept, size };
+    let room = Room { confinement: &confinement, place, kept, size, tell: &tell };
     let identity = match room.ask(What::Begin { dump: copied.clone(), format: dump.format })? {
         Answer::Began(identity) => identity,
         _ => return Err(another()),
@@ -95,7 +99,9 @@ pub fn run(request: &Request, events: &mut dyn FnMut(Event)) -> Result<Rehearsal
     legs.run(&mut |leg| clock.begin(Part::Leg(leg)))?;
     clock.begin(Part::Leg(Leg::Executor));
     let after = executable_digest(&request.executable)?;
-    let (found, volatile) = legs.finish(executable, after, &at_entry)?;
+    let writable = room.writable(&request.executable)?;
+    let executor = Executor { before: executable, after, writable };
+    let (found, volatile) = legs.finish(executor, &at_entry)?;
 
     clock.begin(Part::Closing);
     let at_end = dump.digest()?;

@@ -3,16 +3,19 @@
 //! Owns: one fresh confined process per question. Must not: start a server; that is for the confined process alone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::child::{Answer, Checked, Question, What};
+use super::child::{Answer, Question, What};
 use super::cluster::Place;
 use super::files;
 use super::look::State;
 use crate::digest::Digest;
 use crate::rehearse::RehearseError;
+use crate::rehearse::child::{self, Checked};
 use crate::rehearse::isolation::Confinement;
+use crate::rehearse::legs::{is_writable, unexpected};
+use crate::rehearse::run::{Event, reading};
 use crate::verdict::Code;
 
 /// What a confined process may take beyond its scripts' limit: starting and stopping a server, restoring, reading.
@@ -28,30 +31,42 @@ pub(super) struct Room<'c> {
     pub(super) kept: PathBuf,
     /// Bytes of the dump.
     pub(super) size: u64,
+    /// Who hears how far a confined process has come.
+    pub(super) tell: &'c dyn Fn(Event),
 }
 
 impl Room<'_> {
     /// Asks a fresh confined process.
     pub(super) fn ask(&self, what: What) -> Result<Answer, RehearseError> {
         let scripts = match &what {
-            What::Inside(run) | What::Commit(run) => run.limit_ms,
+            What::Inside(run) | What::Commit(run) | What::Moment { up: run, .. } => run.limit_ms,
             What::Down { up, down, .. } => up.limit_ms.saturating_add(down.limit_ms),
             _ => 0,
         };
         let reading = Duration::from_secs(self.size / BYTES_A_SECOND);
         let patience = GRACE + reading + Duration::from_millis(scripts);
-        let mut child = self.confinement.spawn()?;
-        let question =
-            crate::rehearse::child::Question::Postgres(Question { place: self.place.clone(), what });
-        let answer = match child.ask(&question, Some(patience))? {
-            crate::rehearse::child::Answer::Postgres(answer) => *answer,
-            other => return Err(crate::rehearse::legs::unexpected(other)),
-        };
-        child.finish()?;
-        match answer {
-            Answer::Unreadable(failure) => Err(RehearseError::of_failure("the cluster", &failure)),
-            answer => Ok(answer),
+        let question = child::Question::Postgres(Question { place: self.place.clone(), what });
+        match self.put(&question, patience)? {
+            child::Answer::Postgres(answer) => match *answer {
+                Answer::Unreadable(failure) => Err(RehearseError::of_failure("the cluster", &failure)),
+                answer => Ok(answer),
+            },
+            other => Err(unexpected(other)),
         }
+    }
+
+    fn put(&self, question: &child::Question, patience: Duration) -> Result<child::Answer, RehearseError> {
+        let mut child = self.confinement.spawn()?;
+        let answer =
+            child.ask_and_hear(question, Some(patience), &mut |notice| reading(notice, self.tell))?;
+        child.finish()?;
+        Ok(answer)
+    }
+
+    /// Tries whether a confined process could change the executable.
+    pub(super) fn writable(&self, executable: &Path) -> Result<bool, RehearseError> {
+        let question = child::Question::Writable { executable: executable.to_owned() };
+        is_writable(self.put(&question, GRACE)?)
     }
 
     pub(super) fn look(&self) -> Result<State, RehearseError> {

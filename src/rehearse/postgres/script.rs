@@ -15,8 +15,9 @@ use crate::digest::{Digest, Hasher};
 use crate::evidence::plan::postgresql::{Verb, statements, verb};
 use crate::rehearse::engine::{Failure, FailureKind, MAX_STATEMENTS, Report};
 
-/// Runs `sql` to its end or to its first failure. Wrapped: inside the transaction that is open.
-pub(super) fn run(client: &mut Client, sql: &str, wrapped: bool) -> Report {
+/// Runs `sql` to its end or to its first failure. Wrapped: inside the transaction that is open. `about_to_end` is called
+/// before each statement by which the script ends a transaction of its own.
+pub(super) fn run(client: &mut Client, sql: &str, wrapped: bool, about_to_end: &mut dyn FnMut()) -> Report {
     let mut texts = Hasher::labelled("fix7.statements/v1");
     let mut report = Report {
         statements: 0,
@@ -34,6 +35,9 @@ pub(super) fn run(client: &mut Client, sql: &str, wrapped: bool) -> Report {
         }
         report.statements = n;
         texts.framed(statement.as_bytes());
+        if !wrapped && verb(statement) == Verb::Transaction {
+            about_to_end();
+        }
         match one(client, statement, n, wrapped) {
             Ok(rows) => report.rows_changed += rows,
             Err(failure) => {

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{Answer, Question, Run, What, commit_in, connect, own, with_server};
 use super::cluster::{BEFORE, CLONE, OWNER, Place, SUPERUSER};
+use super::failure::outside;
+use super::look::State;
 use super::programs::Programs;
-use super::{look, script};
+use super::{look, moment, script};
 use crate::evidence::Outcome;
 use crate::evidence::difference::Equality;
 use crate::evidence::isolation::Level;
@@ -131,7 +133,7 @@ fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
         row_codes: Vec::new(),
         error: None,
     };
-    let base = look::of_database(place, CLONE)?;
+    let base = look::of_database(place, CLONE, &mut |_| {})?;
     own(&mut hands, &format!("CREATE DATABASE {BEFORE} OWNER {OWNER} TEMPLATE {CLONE}"))?;
     let up = commit_in(place, CLONE, &trial.up)?;
     if let Some(failure) = up.report.failure {
@@ -144,7 +146,7 @@ fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
         what_works(place, &trial.up.sql)?;
         return Ok(row);
     }
-    let changed = look::of_database(place, CLONE)?;
+    let changed = seen(up.state)?;
     row.noop = changed == base;
     own(&mut hands, &format!("CREATE DATABASE {AFTER} OWNER {OWNER} TEMPLATE {CLONE}"))?;
     if let Some(down) = &trial.down {
@@ -157,8 +159,8 @@ fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
                 row.error = Some(failure.to_string());
             }
             None => {
-                let [before, after] = [BEFORE, CLONE].map(|name| place.database(SUPERUSER, name));
-                let differences = look::differences(&before, &after, 0)?;
+                let state = seen(back.state)?;
+                let differences = look::differences(place, (BEFORE, &base), (CLONE, &state), 0)?;
                 row.verdict = match differences.equality {
                     Equality::Exact => Outcome::Exact,
                     other => Outcome::of_difference(other),
@@ -174,14 +176,19 @@ fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
             }
         }
     }
-    // From the same state, a moment later.
-    let twin = commit_in(place, BEFORE, &trial.up)?;
-    row.nondeterministic = twin.state.is_none_or(|state| state != changed);
+    // From the same state, at another moment.
+    row.nondeterministic =
+        moment::tables_at_another_moment(place, BEFORE, &trial.up)? != Some(changed.tables);
     for name in [CLONE, BEFORE] {
         own(&mut hands, &format!("DROP DATABASE {name}"))?;
     }
     own(&mut hands, &format!("ALTER DATABASE {AFTER} RENAME TO {CLONE}"))?;
     Ok(row)
+}
+
+/// The state that a script which did not fail left behind.
+fn seen(state: Option<State>) -> Result<State, Failure> {
+    state.ok_or_else(|| outside("nobody looked at the state after a script"))
 }
 
 /// A failure of the disk or of the server is none of the script's.
@@ -199,7 +206,7 @@ fn what_works(place: &Place, sql: &str) -> Result<(), Failure> {
     own(&mut client, "BEGIN; SELECT pg_catalog.pg_current_xact_id()")?;
     for statement in statements(sql) {
         own(&mut client, "SAVEPOINT fix7_statement")?;
-        if script::run(&mut client, statement, true).failure.is_some() {
+        if script::run(&mut client, statement, true, &mut || {}).failure.is_some() {
             own(&mut client, "ROLLBACK TO SAVEPOINT fix7_statement")?;
         }
     }

@@ -146,7 +146,7 @@ pub enum KeyKind {
 }
 
 /// How far a digest has come, over all tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Rows hashed.
     pub rows: u64,

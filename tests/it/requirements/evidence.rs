@@ -154,6 +154,7 @@ fn r22_the_executable_is_the_pinned_one_and_the_clone_is_sound() {
     spoilt("after", code, |f| seen(f, |e| e.after = other()));
     spoilt("in the lock", code, |f| f.lock.executable = other());
     spoilt("not looked at", code, |f| entry(f, Leg::Executor).executor = None);
+    spoilt("within reach", code, |f| seen(f, |e| e.writable = Some(true)));
     let code = Code::IntegrityBroken;
     spoilt("at entry", code, |f| seen(f, |e| e.integrity_at_entry = "row missing".into()));
     spoilt("at exit", code, |f| seen(f, |e| e.integrity_at_exit = "OK".into()));

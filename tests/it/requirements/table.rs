@@ -72,7 +72,13 @@ const ROWS: &[(&str, &[&str])] = &[
             "a_copy_is_digested_as_the_original_and_replaces_what_was_there",
         ],
     ),
-    ("R22", &["r22_the_executable_is_the_pinned_one_and_the_clone_is_sound"]),
+    (
+        "R22",
+        &[
+            "r22_the_executable_is_the_pinned_one_and_the_clone_is_sound",
+            "the_executable_is_within_reach_outside_of_the_walls_alone",
+        ],
+    ),
     ("R23", &["r23_the_validators_result_is_reached_again_from_its_inputs"]),
     ("R24", &["r24_every_rollback_entry_changed_something", "r24_a_change_that_changes_nothing_is_no_proof"]),
     (

@@ -91,13 +91,14 @@ const TYPES: &str = "
         COALESCE(NULLIF(t.typbasetype, 0), r.rngsubtype, m.rngsubtype, t.typelem)::int8, t.typsend = 'array_send'::regproc
     FROM pg_type t LEFT JOIN pg_range r ON r.rngtypid = t.oid LEFT JOIN pg_range m ON m.rngmultitypid = t.oid";
 
+/// A materialized view that was never filled has no rows to read; that it was not stands in the schema.
 const TABLES: &str = "
     SELECT c.oid::int8, format('%I.%I', n.nspname, c.relname), pg_relation_size(c.oid) / current_setting('block_size')::int8,
         ARRAY(SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(attnum, at)
               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
               WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.at)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    WHERE c.relkind IN ('r', 'm') AND c.relispopulated AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
        OR c.oid = 'pg_catalog.pg_largeobject'::regclass AND has_table_privilege(c.oid, 'SELECT')";
 
 const COLUMNS: &str = "

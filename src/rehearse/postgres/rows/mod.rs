@@ -78,6 +78,8 @@ pub struct State {
     pub root: Digest,
     /// Over the schema, by the catalogue.
     pub schema: Digest,
+    /// Over the part of it that `pg_dump --schema-only` tells too.
+    pub told_by_pg_dump: Digest,
     /// Each table, in ascending order of names.
     pub tables: Vec<TableDigest>,
     /// What is no part of the root.
@@ -156,7 +158,8 @@ fn read(
     spill: &Path,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<State, StateError> {
-    let schema = Schema::read(client)?.digest();
+    let schema = Schema::read(client)?;
+    let (schema, told_by_pg_dump) = (schema.digest(), schema.told_by_pg_dump());
     let layout = Layout::read(client)?;
     let sets = Multisets::new(layout.tables.len(), spill);
     let sequences = layout.positions(client)?;
@@ -173,7 +176,8 @@ fn read(
         root.framed(table.name.as_bytes());
         root.update(table.root.as_bytes());
     }
-    Ok(State { root: root.finish(), schema, tables, apart: Apart { sequences, large_objects } })
+    let apart = Apart { sequences, large_objects };
+    Ok(State { root: root.finish(), schema, told_by_pg_dump, tables, apart })
 }
 
 impl From<postgres::Error> for StateError {

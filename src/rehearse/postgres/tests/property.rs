@@ -17,7 +17,7 @@ const MADE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TYPE pair AS 
 const VALUES: [&str; 16] = [
     "c0 + 1",
     "c1 || ' '",
-    "c2 + 0.0",
+    "c2 + 0.00",
     "-c3",
     "NOT c4",
     "c5 + interval '1 us'",
