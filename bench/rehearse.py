@@ -35,7 +35,7 @@ def main():
             ("openssl", "dgst", "-sha256", database)))
         out = f"packet-{number}"
         answer = []
-        whole.append(timed_answer(place, database, out, answer))
+        whole.append(timed_answer(place, ("--source", database), out, answer))
         for name, spent in json.loads(answer[0])["milliseconds"].items():
             parts.setdefault(name, []).append(spent)
     ours = "one copy + one row digest + one byte digest"
@@ -45,11 +45,11 @@ def main():
         print(f"    {name:<54}{statistics.median(spent):>10.0f}{statistics.median(spent) / base:>8.1f}")
 
 
-def timed_answer(place, database, out, answer):
+def timed_answer(place, source, out, answer):
     import resource
     import time
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    answer.append(place.us("rehearse", "--source", database, "--plan", "plan", "--out", out, "--json"))
+    answer.append(place.us("rehearse", *source, "--plan", "plan", "--out", out, "--json"))
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -1,16 +1,17 @@
-//! Digests and compares databases from the command line: what `bench/compare digest` measures.
+//! Digests and compares databases from the command line: what `bench/compare digest` and `bench/compare postgres` measure.
 //!
 //! ```text
 //! rows digest FILE THREADS    the row digest's root
 //! rows bytes FILE             the byte digest of the file set
 //! rows copy FILE TO           copies the file set durably, digesting it on the way
 //! rows between A B            the differences as JSON
+//! rows postgres SOCKETS DATABASE USER THREADS    the root of a PostgreSQL database's state
 //! ```
 #![allow(clippy::print_stdout)]
 
 use std::path::Path;
 
-use fix7_ledger::rehearse::{bytes, difference, rows};
+use fix7_ledger::rehearse::{bytes, difference, postgres, rows};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,9 +26,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let found = difference::between(Path::new(a), Path::new(b), 20)?;
             println!("{}", serde_json::to_string(&found)?);
         }
+        ["postgres", sockets, database, user, threads] => {
+            let mut config = ::postgres::Config::new();
+            config.host_path(sockets).user(user).dbname(database);
+            let database = postgres::Database::new(config);
+            let spill = std::env::temp_dir();
+            let state = postgres::rows::of_database(&database, threads.parse()?, &spill, &|_| {})?;
+            println!("{}", state.root);
+        }
         _ => {
             return Err(
-                "usage: rows digest FILE THREADS | rows bytes FILE | rows copy FILE TO | rows between A B"
+                "usage: rows digest FILE THREADS | rows bytes FILE | rows copy FILE TO | rows between A B | \
+                 rows postgres SOCKETS DATABASE USER THREADS"
                     .into(),
             );
         }

@@ -355,10 +355,22 @@ impl Judge<'_> {
         let (same, effects) = (facts.same(), &facts.non_transactional_effects);
         let pointer = "/apart/non_transactional_effects";
         let expected = if same { "none" } else { "what differs" };
-        self.require(same == effects.is_empty(), Code::RollbackProofMissing, pointer, expected, joined(effects));
+        self.require(
+            same == effects.is_empty(),
+            Code::RollbackProofMissing,
+            pointer,
+            expected,
+            joined(effects),
+        );
         // A ROLLBACK takes everything back but the positions of sequences.
         let restored = same || leg == Leg::Transaction && facts.same_but_sequences();
-        self.require(restored, code, "/apart", "sequences, roles and large objects as before", joined(effects));
+        self.require(
+            restored,
+            code,
+            "/apart",
+            "sequences, roles and large objects as before",
+            joined(effects),
+        );
         let looked = [facts.large_objects_before, facts.large_objects_after].iter().all(Option::is_some);
         let missing = Code::RollbackProofMissing;
         self.require(looked, missing, "/apart/large_objects_before", "digests of large objects", "none");

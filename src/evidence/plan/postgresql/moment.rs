@@ -86,12 +86,10 @@ fn rewrite(text: &str, within: bool, into: &mut String) {
                 rewrite(&text[from + tag..end], true, into);
                 copied = end;
             }
-            _ if LITERALS.iter().any(|literal| written.eq_ignore_ascii_case(literal)) => {
-                if is_moment(&before, &text[to..]) {
-                    into.push_str(&text[copied..from]);
-                    into.push_str(MOMENT);
-                    copied = to;
-                }
+            _ if is_literal(written) && is_moment(&before, &text[to..]) => {
+                into.push_str(&text[copied..from]);
+                into.push_str(MOMENT);
+                copied = to;
             }
             _ => {}
         }
@@ -109,6 +107,10 @@ fn precision(rest: &str) -> usize {
         }
         _ => 0,
     }
+}
+
+fn is_literal(written: &str) -> bool {
+    LITERALS.iter().any(|literal| written.eq_ignore_ascii_case(literal))
 }
 
 /// Whether a text between these is read as a moment: `DATE 'today'`, `'now'::timestamptz`.
