@@ -1,6 +1,6 @@
 //! Reports: what was found, for people.
 //!
-//! Owns: the text of a verification, the HTML report that verifies itself. Must not: find anything out, print, or
+//! Owns: the text of a verification, the HTML report that verifies itself, the same as Markdown. Must not: find anything out, print, or
 //! colour what a pipe reads.
 //!
 //! ```text
@@ -14,9 +14,11 @@ use crate::verify::{Outcome, Report};
 
 mod archive;
 mod html;
+mod markdown;
 
 pub use archive::FORMAT as ARCHIVE_FORMAT;
 pub use html::{html, script};
+pub use markdown::markdown;
 
 /// A verification as text: a line a step, then what is not established whatever the outcome.
 pub fn verification(report: &Report, ledger: &str) -> String {

@@ -13,6 +13,8 @@ mod harness;
 mod verbs;
 mod readme;
 mod report;
+mod report_kinds;
+mod desk;
 mod sample;
 mod key;
 mod hooks;

@@ -4,20 +4,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fix7_ledger::dsse;
-use fix7_ledger::entry::{Entry, StoredEntry, Unsigned, content_digest, file_digests};
-use fix7_ledger::judge;
+use fix7_ledger::entry::{Entry, StoredEntry};
 use fix7_ledger::keys::{SecretKey, Signer};
 use fix7_ledger::ledger::{LedgerRef, Repository};
 use fix7_ledger::report::html;
-use fix7_ledger::state::State;
 use fix7_ledger::statement::{Claim, Nonce, SIGNATURE_FILE, STATEMENT_FILE, Statement};
-use fix7_ledger::verify::{Options, Packets, verify};
 use serde_json::{Value, json};
 
-use crate::browser::Browser;
+use crate::desk::{Desk, change, forged, replaced};
 use crate::forge;
-use crate::harness::Scratch;
 use crate::sample::{fetched, shipped};
 
 /// The sample ledger's entries: genesis, grant, rehearsal, rerun.
@@ -41,56 +36,6 @@ fn id() -> String {
 
 fn leaf(entry: &StoredEntry) -> String {
     Entry::parse(&entry.commit).expect("an entry").leaf_hash().to_string()
-}
-
-/// A browser and where its pages lie.
-struct Desk {
-    browser: Browser,
-    scratch: Scratch,
-    pages: u32,
-}
-
-/// What the page says after its button was pressed.
-#[derive(Debug)]
-struct Finding {
-    outcome: String,
-    text: String,
-    broken: Vec<u64>,
-}
-
-impl Desk {
-    fn new() -> Desk {
-        Desk { browser: Browser::new(), scratch: Scratch::new(), pages: 0 }
-    }
-
-    fn open(&mut self, page: &str) {
-        self.pages += 1;
-        let path = self.scratch.write(&format!("page-{}.html", self.pages), page);
-        self.browser.open(&path);
-    }
-
-    /// Pastes and presses.
-    fn press(&mut self, pin: &str, head: &str) -> Finding {
-        let (pin, head) = (json!(pin), json!(head));
-        self.browser.value(&format!(
-            "document.getElementById('pin').value = {pin}; document.getElementById('head').value = {head}; \
-             document.getElementById('verify').click()"
-        ));
-        self.browser.until("!document.getElementById('verify').disabled");
-        let found = self.browser.value(
-            "({outcome: document.getElementById('outcome').className, \
-               text: document.querySelector('.verify').innerText, \
-               broken: [...document.querySelectorAll('#entries .seal.broken')].map(seal => Number(seal.dataset.seq)).sort()})",
-        );
-        let text = |name: &str| found[name].as_str().expect("a text").to_owned();
-        let broken = found["broken"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
-        Finding { outcome: text("outcome"), text: text("text"), broken }
-    }
-
-    fn finding(&mut self, entries: &[StoredEntry], pin: &str, head: &str) -> Finding {
-        self.open(&html(entries));
-        self.press(pin, head)
-    }
 }
 
 #[test]
@@ -154,14 +99,6 @@ fn a_good_report_turns_green_under_the_id_or_a_key_and_never_without() {
     let refused = scratch.run(&["report", "--repo", "sample.git", "--out", "report.html", "--json"]).exits(4);
     assert_eq!(refused.codes(), ["ALREADY_EXISTS"]);
     scratch.run(&["report", "--repo", "sample.git", "--out", "report.html", "--force"]).ok();
-}
-
-/// Replaces the only occurrence of a text in bytes.
-#[track_caller]
-fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
-    let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
-    assert!(text.contains(from), "`{from}` is not there");
-    text.replacen(from, to, 1).into_bytes()
 }
 
 type Tampering = (&'static str, fn(&mut Vec<StoredEntry>), u64, &'static str);
@@ -233,11 +170,6 @@ const TAMPERINGS: [Tampering; 18] = [
     ("the beginning left out", |e| drop(e.remove(0)), 0, "missing or out of order"),
 ];
 
-fn change(entries: &mut [StoredEntry], n: usize, path: &str, from: &str, to: &str) {
-    let bytes = entries[n].files.get_mut(path).expect("there");
-    *bytes = replaced(bytes, from, to);
-}
-
 /// The same commit with another signature in the right form.
 fn other_signature(commit: &[u8]) -> Vec<u8> {
     let (payload, armor) = forge::apart(commit);
@@ -280,38 +212,6 @@ fn a_damaged_archive_is_red_at_once_and_shows_nothing() {
         assert_eq!(desk.browser.value("document.querySelectorAll('.card').length"), 0);
         assert_eq!(desk.press(&id(), "").outcome, "broken");
     }
-}
-
-/// The state after these entries.
-fn state(entries: &[StoredEntry]) -> State {
-    let facts = |files: &BTreeMap<String, Vec<u8>>| judge::packet_facts(&forge::packet(files));
-    let packets = Packets { facts: &facts, judge: None };
-    let (report, state) = verify(entries.to_vec(), Options::default(), packets);
-    assert_eq!(report.verified, entries.len() as u64, "{report:?}");
-    state
-}
-
-/// The next entry as somebody makes it whose program asks nothing.
-fn forged(
-    entries: &[StoredEntry],
-    statement: &Statement,
-    author: &str,
-    signer: &Signer<'_>,
-    mut files: BTreeMap<String, Vec<u8>>,
-) -> StoredEntry {
-    let state = state(entries);
-    let signatures = dsse::sign(&statement.to_bytes(), &[signer]).expect("signed");
-    files.insert(STATEMENT_FILE.into(), statement.to_bytes());
-    files.insert(SIGNATURE_FILE.into(), signatures.to_bytes());
-    let content = content_digest(&file_digests(&files));
-    let key = signer.public().fingerprint();
-    let leaf = state.next_leaf(statement, content, key, state.last_time().expect("begun"));
-    let parent = entries.last().expect("an entry").oid.parse().expect("an id");
-    let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904".parse().expect("an id");
-    let label = statement.claim().label().clone();
-    let unsigned =
-        Unsigned::new(tree, Some(parent), author.parse().expect("a label"), label, leaf).expect("fields");
-    StoredEntry { oid: String::new(), commit: unsigned.sign(signer).expect("signed").to_bytes(), files }
 }
 
 fn sample_key(name: &str) -> Signer<'static> {
