@@ -160,7 +160,7 @@ fn what_followed(run: &Read<'_>, read: &[Read<'_>], text: &mut String) {
                 let how = if other { "reproduced by" } else { "repeated by its own operator," };
                 line_to(text, format_args!("- {how} {author} (#{seq}), the same packet"));
             }
-            Claim::Void(void) if void.of == hash => {
+            Claim::Void(void) if void.of == Some(hash) => {
                 line_to(text, format_args!("- **VOID** by #{seq}: {}", escaped(&void.reason)));
             }
             Claim::Note(note) if note.of == hash => {
@@ -192,6 +192,18 @@ fn blockers(read: &[Read<'_>], text: &mut String) {
         line_to(text, format_args!("| {} |{cells}", escaped(id)));
     }
     line_to(text, format_args!("\n{} open in the last map; a rehearsal closes none.", last.counted_open()));
+    let decided = read.iter().filter_map(|later| match &later.claim {
+        Claim::Blockers(decision) => Some((later, decision)),
+        _ => None,
+    });
+    for (n, (later, decision)) in decided.enumerate() {
+        let (seq, author) = (later.entry.leaf().seq, later.entry.author());
+        let of = [Some(&decision.blocker), decision.part.as_ref()].into_iter().flatten();
+        let of: Vec<String> = of.map(|name| escaped(name)).collect();
+        let (action, why) = (decision.action.name(), escaped(&decision.text));
+        let start = if n == 0 { "\n" } else { "" };
+        line_to(text, format_args!("{start}- #{seq} {action} {} by {author}: {why}", of.join(", ")));
+    }
 }
 
 fn cell(map: &BlockerMap, id: &str) -> String {

@@ -55,6 +55,7 @@ impl State {
             }
             // What they name is not here.
             Claim::Rerun(_) | Claim::Void(_) | Claim::Note(_) => {}
+            Claim::Blockers(_) => self.owners_agree(verified, &format!("entry {}", leaf.seq), &mut verdict),
             _ => self.decided(verified, &mut verdict),
         }
         if verdict.accepted() {

@@ -47,7 +47,7 @@ impl State {
     }
 
     /// Enough distinct owners signed. Whether each signature holds was asked before.
-    fn owners_agree(&self, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
+    pub(super) fn owners_agree(&self, verified: &VerifiedEntry, object: &str, verdict: &mut Verdict) {
         let owns =
             |key: &Fingerprint| self.summary.keys.get(key).is_some_and(|r| r.roles.contains(&Role::Owner));
         let owners = verified.signatures().signers().filter(owns).map(|key| self.person(&key));

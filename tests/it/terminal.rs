@@ -217,8 +217,17 @@ fn a_status_begins_with_the_hold_and_ends_with_what_to_do() {
         .filter(|line| !line.starts_with(' '))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let expected =
-        ["HOLD_PRODUCTION", "ledger", "head", "rehearsal", "blockers", "findings", "grants", "next"];
+    let expected = [
+        "HOLD_PRODUCTION",
+        "ledger",
+        "head",
+        "rehearsal",
+        "blockers",
+        "findings",
+        "owners",
+        "grants",
+        "next",
+    ];
     assert_eq!(names, expected);
     assert!(text.contains("7 open: ") && text.contains("findings    none"), "{text}");
     // What to do next follows from what is there.
@@ -267,9 +276,11 @@ fn the_json_of_the_pages_has_these_fields_and_no_others() {
         "ledger",
         "name",
         "next",
+        "numbers",
         "open_begins",
         "open_blockers",
         "open_grants",
+        "owner_threshold",
         "policy",
         "rehearsals",
         "root",
