@@ -54,6 +54,10 @@ pub struct Args {
     /// The directory of PostgreSQL's server programs; found by itself where they are installed as usual
     #[arg(long, value_name = "DIR")]
     pg_bin: Option<PathBuf>,
+    /// Try each change over tables with a few made-up rows besides, so that a loss shows; the weaker verdict counts
+    /// (PostgreSQL)
+    #[arg(long)]
+    made_rows: bool,
     /// Refuse (exit 4) unless every migration has a way back that restores everything
     #[arg(long)]
     strict: bool,
@@ -110,6 +114,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
             Isolation::Two => Wanted::Exactly(Level::Two),
             Isolation::Three => Wanted::Exactly(Level::Three),
         },
+        made_rows: args.made_rows,
         history,
     };
     let bar = bar(ui, survey.history.migrations.len());
@@ -120,6 +125,11 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         times.push(took);
     };
     let rows = match args.engine {
+        Engine::Sqlite if survey.made_rows => {
+            let found =
+                "rows are made up on PostgreSQL alone: give SQLite a database that has some (--source)";
+            return Err(Failure::because(Code::RequestForbidden, "--made-rows", found));
+        }
         Engine::Sqlite => survey::run(&survey, &mut each),
         Engine::Postgresql => {
             if survey.source.is_some() {
@@ -199,6 +209,12 @@ fn what(row: &Row) -> String {
         parts.push("changes nothing".to_owned());
     }
     parts.extend(row.error.clone());
+    if let Some(made) = &row.made {
+        let fails = made.change_fails.as_ref();
+        parts.extend(fails.map(|error| format!("does not work over made-up rows: {error}")));
+        let left = (!made.left_empty.is_empty()).then(|| made.left_empty.join(", "));
+        parts.extend(left.map(|left| format!("no row could be made up for {left}")));
+    }
     let codes = row.row_codes.iter().chain(row.schema_codes.iter().filter(|code| *code != "object_order"));
     parts.extend(codes.clone().take(CODES_SHOWN).cloned());
     let more = codes.count().saturating_sub(CODES_SHOWN);

@@ -149,6 +149,7 @@ fn every_history_from_an_empty_database_has_its_measured_verdicts() {
                 transaction: Wrapping::Auto,
                 executable: PathBuf::from(BINARY),
                 scratch: scratch.root().to_owned(),
+                made_rows: false,
                 wanted: Wanted::Best,
             };
             let since = std::time::Instant::now();

@@ -22,6 +22,7 @@
 //! room       one confined process a question, and the snapshot
 //! rehearsal  from a request to its facts
 //! survey     a whole history, a database a state
+//! fill       rows made up for tables that have none
 //! child      what the confined process is asked
 //! ```
 
@@ -30,6 +31,7 @@ pub mod child;
 pub mod difference;
 pub mod dump;
 mod failure;
+mod fill;
 mod files;
 mod legs;
 mod locks;

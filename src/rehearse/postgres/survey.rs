@@ -6,6 +6,7 @@
 //! clone         the state that the earlier migrations left
 //! clone_before  its copy, for the comparison, and for the change at another moment
 //! clone_after   the copy after the change: the next migration starts there
+//! clone_without the clone as it was before rows were made up for a trial of its own
 //! ```
 
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use super::cluster::{BEFORE, CLONE, OWNER, Place, SUPERUSER};
 use super::failure::outside;
 use super::look::State;
 use super::programs::Programs;
-use super::{look, moment, script};
+use super::{fill, look, moment, script};
 use crate::evidence::Outcome;
 use crate::evidence::difference::Equality;
 use crate::evidence::isolation::Level;
@@ -25,9 +26,21 @@ use crate::evidence::plan::postgresql::{brings_its_own_transaction, outside_tran
 use crate::rehearse::RehearseError;
 use crate::rehearse::engine::{Failure, FailureKind};
 use crate::rehearse::isolation::{Confinement, Wanted};
-use crate::rehearse::survey::{Redo, Row, SCRIPT_SECONDS, Survey, Wrapping};
+use crate::rehearse::survey::{MadeRows, Redo, Row, SCRIPT_SECONDS, Survey, Wrapping};
 
 const AFTER: &str = "clone_after";
+/// The clone without made-up rows.
+const WITHOUT: &str = "clone_without";
+/// Verdicts from the strongest to the weakest, as far as two trials of one change can differ.
+const RANKS: [Outcome; 7] = [
+    Outcome::NoDown,
+    Outcome::Exact,
+    Outcome::ExactButColumnOrder,
+    Outcome::ExactButSequence,
+    Outcome::SchemaDiffersOnly,
+    Outcome::RowsDiffer,
+    Outcome::DownFails,
+];
 /// What making a cluster and copying databases may take, beyond the scripts.
 const GRACE: Duration = Duration::from_secs(300);
 
@@ -42,6 +55,8 @@ pub struct Trial {
     pub up: Run,
     /// The way back.
     pub down: Option<Run>,
+    /// Try it over tables with made-up rows besides.
+    pub made_rows: bool,
 }
 
 /// Surveys the history on an empty database.
@@ -73,11 +88,11 @@ pub fn run(
                 limit_ms: SCRIPT_SECONDS * 1000,
             };
             let (up, down) = (run(&migration.up), migration.down.as_deref().map(run));
-            Trial { n, id: migration.id.clone(), up, down }
+            Trial { n, id: migration.id.clone(), up, down, made_rows: survey.made_rows }
         })
         .collect();
     let patience =
-        GRACE + Duration::from_secs(SCRIPT_SECONDS) * u32::try_from(trials.len()).unwrap_or(u32::MAX);
+        GRACE + 2 * Duration::from_secs(SCRIPT_SECONDS) * u32::try_from(trials.len()).unwrap_or(u32::MAX);
     let mut child = confinement.spawn()?;
     let what = What::Survey(trials);
     let question = crate::rehearse::child::Question::Postgres(Question { place, what });
@@ -112,27 +127,40 @@ pub(super) fn perform(place: &Place, trials: &[Trial]) -> Result<Vec<(Row, u64)>
             .iter()
             .map(|trial| {
                 let since = Instant::now();
-                let row = one(place, trial)?;
+                let made = trial.made_rows.then(|| with_made_rows(place, trial)).transpose()?;
+                let row = weaker(one(place, trial)?, made);
                 Ok((row, u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)))
             })
             .collect()
     })
 }
 
+/// The trial over tables with made-up rows, on a copy.
+fn with_made_rows(place: &Place, trial: &Trial) -> Result<Row, Failure> {
+    let mut hands = connect(place, SUPERUSER, "postgres")?;
+    own(&mut hands, &format!("CREATE DATABASE {WITHOUT} OWNER {OWNER} TEMPLATE {CLONE}"))?;
+    let made = fill::fill(place)?;
+    let row = one(place, trial)?;
+    own(&mut hands, &format!("DROP DATABASE {CLONE}"))?;
+    own(&mut hands, &format!("ALTER DATABASE {WITHOUT} RENAME TO {CLONE}"))?;
+    Ok(Row { made: Some(made), ..row })
+}
+
+/// The row whose way back is weaker; of two that are equal the one over made-up rows, which shows more. A change that does
+/// not work over them says nothing about its way back.
+fn weaker(row: Row, with: Option<Row>) -> Row {
+    let Some(with) = with else { return row };
+    if matches!(with.verdict, Outcome::UpFails | Outcome::CouldNotEstablish) {
+        let made = with.made.map(|made| MadeRows { change_fails: with.error, ..made });
+        return Row { made, ..row };
+    }
+    let rank = |outcome: Outcome| RANKS.iter().position(|known| *known == outcome);
+    if rank(row.verdict) <= rank(with.verdict) { with } else { row }
+}
+
 fn one(place: &Place, trial: &Trial) -> Result<Row, Failure> {
     let mut hands = connect(place, SUPERUSER, "postgres")?;
-    let mut row = Row {
-        n: trial.n,
-        id: trial.id.clone(),
-        transaction: trial.up.transaction,
-        verdict: Outcome::NoDown,
-        noop: false,
-        nondeterministic: false,
-        redo: None,
-        schema_codes: Vec::new(),
-        row_codes: Vec::new(),
-        error: None,
-    };
+    let mut row = Row::begun(trial.n, &trial.id, trial.up.transaction, Outcome::NoDown);
     let base = look::of_database(place, CLONE, &mut |_| {})?;
     own(&mut hands, &format!("CREATE DATABASE {BEFORE} OWNER {OWNER} TEMPLATE {CLONE}"))?;
     let up = commit_in(place, CLONE, &trial.up)?;

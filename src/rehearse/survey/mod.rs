@@ -57,6 +57,8 @@ pub struct Survey {
     pub scratch: PathBuf,
     /// The isolation level asked for.
     pub wanted: Wanted,
+    /// Try each change a second time over tables with made-up rows (PostgreSQL): the weaker verdict counts.
+    pub made_rows: bool,
 }
 
 /// Whether scripts are wrapped in a transaction.
@@ -96,6 +98,41 @@ pub struct Row {
     /// Why it failed, in the engine's words without row values.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<String>,
+    /// The rows that were made up for the trial that this verdict is of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made: Option<MadeRows>,
+}
+
+/// Rows that were made up, so that a loss can show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MadeRows {
+    /// How many.
+    pub rows: u64,
+    /// Tables that let none in.
+    pub left_empty: Vec<String>,
+    /// Why the change does not work over them, where it does not: the verdict is then of the trial without them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change_fails: Option<String>,
+}
+
+impl Row {
+    /// A row that says nothing yet.
+    pub(super) fn begun(n: u32, id: &str, transaction: bool, verdict: Outcome) -> Row {
+        Row {
+            n,
+            id: id.to_owned(),
+            transaction,
+            verdict,
+            noop: false,
+            nondeterministic: false,
+            redo: None,
+            schema_codes: Vec::new(),
+            row_codes: Vec::new(),
+            error: None,
+            made: None,
+        }
+    }
 }
 
 /// Whether a change works again after its rollback.

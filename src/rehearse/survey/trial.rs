@@ -53,18 +53,7 @@ pub struct Trial {
 pub fn perform(trial: &Trial) -> Result<Row, Failure> {
     let state = trial.directory.join(CLONE);
     let [before, after] = ["before.db", "after.db"].map(|name| trial.directory.join(name));
-    let mut row = Row {
-        n: trial.n,
-        id: trial.id.clone(),
-        transaction: trial.up_transaction,
-        verdict: Outcome::Exact,
-        noop: false,
-        nondeterministic: false,
-        redo: None,
-        schema_codes: Vec::new(),
-        row_codes: Vec::new(),
-        error: None,
-    };
+    let mut row = Row::begun(trial.n, &trial.id, trial.up_transaction, Outcome::Exact);
     copy(&state, &before)?;
     let base = read(&state)?;
 

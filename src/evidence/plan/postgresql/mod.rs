@@ -183,6 +183,19 @@ fn makes_type(statement: &str, name: &str) -> bool {
     words == ["CREATE", "TYPE"] && statement.contains(name)
 }
 
+/// The first quoted text of an expression, as it is meant: of `(a = ANY (ARRAY['x'::text]))` it is `x`.
+pub fn first_text(expression: &str) -> Option<String> {
+    let mut lexer = Lexer::of(expression);
+    while let Some(token) = lexer.next() {
+        if token == Token::Byte(b'\'') {
+            let written = &expression[lexer.from..lexer.at];
+            let inner = written.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\''));
+            return inner.map(|inner| inner.replace("''", "'"));
+        }
+    }
+    None
+}
+
 /// Whether a statement of a dump says who owns an object or who may use it: roles of the cluster that it was taken from.
 pub fn is_about_roles(statement: &str) -> bool {
     let words: Vec<String> = each_word(statement).collect();

@@ -101,3 +101,9 @@ fn owners_and_privileges_are_known_and_what_only_looks_so_is_not() {
         assert!(!is_about_roles(other), "{other}");
     }
 }
+
+#[test]
+fn the_first_text_of_an_expression_is_unquoted() {
+    assert_eq!(first_text("CHECK ((a = ANY (ARRAY['it''s'::text, 'b'::text])))"), Some("it's".to_owned()));
+    assert_eq!(first_text("CHECK ((a > 5) AND \"'x'\")"), None);
+}
