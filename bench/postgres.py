@@ -93,7 +93,7 @@ def fill(cluster, megabytes):
         CREATE TABLE documents(id uuid, customer bigint, body text, payload bytea);
         INSERT INTO customers SELECT n, 'name ' || md5(n::text), 'u' || n || '@example.org', n % 99999 / 7.0, date '1950-01-01' + n % 20000,
             CASE WHEN n % 7 > 0 THEN repeat(md5((n * 3)::text), 2) END FROM generate_series(1, {rows}) n;
-        INSERT INTO orders SELECT n, n * 7919 % {rows} + 1, timestamptz '2024-01-01' + n * interval '1 second', (array['new', 'paid', 'sent'])[n % 3 + 1],
+        INSERT INTO orders SELECT n, n::bigint * 7919 % {rows} + 1, timestamptz '2024-01-01' + n * interval '1 second', (array['new', 'paid', 'sent'])[n % 3 + 1],
             n / 7.0, jsonb_build_object('n', n, 'ref', md5((n * 5)::text)) FROM generate_series(1, {rows}) n;
         INSERT INTO documents SELECT md5(n::text)::uuid, n, repeat(md5((n * 11)::text), 4), decode(md5((n * 13)::text), 'hex') FROM generate_series(1, {rows}) n;
         CREATE INDEX ON orders(customer);

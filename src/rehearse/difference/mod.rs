@@ -9,6 +9,7 @@
 //! a table or a column is there once only           ─► what it held
 //! ```
 
+pub(super) mod listing;
 mod order;
 mod schema;
 mod walk;
@@ -19,9 +20,10 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use crate::evidence::difference::{Difference, Differences, Equality};
+use crate::evidence::difference::{Differences, Equality};
 use crate::rehearse::rows::layout::{Key, Layout, SEQUENCE, Select, Table, printable, quote};
 use crate::rehearse::rows::{self, RowDigest, RowsError, frame};
+use listing::Listing;
 use order::KeyOrder;
 use schema::Database;
 use walk::{Found, Relation, Side, Walk};
@@ -55,7 +57,7 @@ fn compare(
     let (left, right) = (rows::open(before)?, rows::open(after)?);
     let (a, b) = (Layout::read(&left)?, Layout::read(&right)?);
     let (before, after) = (Database { c: &left, layout: &a }, Database { c: &right, layout: &b });
-    let mut report = Report { limit, ..Report::default() };
+    let mut report = Report { list: Listing::of(limit), schema_differs: false };
     for named in schema::header(&a, &b).into_iter().chain(schema::rows(before, after)?) {
         report.schema(named);
     }
@@ -122,44 +124,23 @@ fn common_key(table: &Table, twin: &Table) -> Option<Vec<(usize, usize)>> {
     same.then(|| a.iter().zip(b).map(|(a, b)| (a.at, b.at)).collect())
 }
 
-#[derive(Default)]
 struct Report {
-    limit: usize,
-    schema_codes: Vec<String>,
-    row_codes: Vec<String>,
-    items: Vec<Difference>,
-    total: u64,
+    list: Listing,
     /// Whether more than the text of CREATE statements differs.
     schema_differs: bool,
 }
 
 impl Report {
-    fn item(&mut self, object: &str, kind: &str, column: Option<String>) {
-        self.total += 1;
-        if self.items.len() < self.limit {
-            let (object, kind) = (printable(object), kind.to_owned());
-            self.items.push(Difference { object, kind, key: None, column });
-        }
-    }
-
     fn schema(&mut self, named: schema::Named) {
-        self.total += 1;
-        if self.items.len() < self.limit {
-            let (object, kind) = (named.object, named.kind);
-            self.items.push(Difference { object, kind, key: None, column: None });
-        }
-        self.schema_codes.push(named.code);
+        self.list.named(named.object, named.kind, None);
+        self.list.schema_codes.push(named.code);
         self.schema_differs |= !named.text_only;
     }
 
     /// A table that only one side has.
     fn alone(&mut self, side: Database<'_>, table: &Table, code: &str, kind: &str) -> Result<(), RowsError> {
-        let rows: i64 = query(side, table, &format!("SELECT count(*) FROM main.{}", quote(&table.name)))?;
-        if rows > 0 {
-            self.row_codes.push(format!("{code}:{}({rows})", printable(&table.name)));
-            self.item(&table.name, kind, None);
-            self.total += rows as u64 - 1;
-        }
+        let rows = query(side, table, &format!("SELECT count(*) FROM main.{}", quote(&table.name)))?;
+        self.list.alone(&table.name, u64::try_from(rows).unwrap_or_default(), code, kind);
         Ok(())
     }
 
@@ -192,7 +173,7 @@ impl Report {
             select: Select::for_encoding(compared),
             common: common_columns(table, twin),
             keys: keys.unwrap_or_default(),
-            limit: self.limit - self.items.len(),
+            limit: self.list.room(),
         };
         let found = walk.run(relation)?;
         let gone: Vec<&String> = table
@@ -212,17 +193,17 @@ impl Report {
         }
         let codes = row_codes(&name, table, &found, &lost);
         if table.derived && !codes.is_empty() {
-            self.row_codes.push(format!("derived:{name}"));
+            self.list.row_codes.push(format!("derived:{name}"));
         } else {
-            self.row_codes.extend(codes);
+            self.list.row_codes.extend(codes);
         }
-        self.total += found.lost + found.added + found.values + found.renumbered.unwrap_or(0);
-        self.items.extend(found.items);
+        let total = found.lost + found.added + found.values + found.renumbered.unwrap_or(0);
+        self.list.found(total, found.items);
         if found.unkeyed {
-            self.item(&table.name, "rows_changed", None);
+            self.list.item(&table.name, "rows_changed", None);
         }
         for column in lost {
-            self.item(&table.name, "column_lost", Some(column));
+            self.list.item(&table.name, "column_lost", Some(column));
         }
         Ok(())
     }
@@ -243,34 +224,28 @@ impl Report {
         for name in names {
             let (a, b) = (left.get(name).unwrap_or(&none), right.get(name).unwrap_or(&none));
             if a.framed != b.framed {
-                self.row_codes.push(format!("{SEQUENCE}:{name}({}->{})", a.shown, b.shown));
-                self.item(SEQUENCE, "counter_changed", Some(name.clone()));
+                self.list.row_codes.push(format!("{SEQUENCE}:{name}({}->{})", a.shown, b.shown));
+                self.list.item(SEQUENCE, "counter_changed", Some(name.clone()));
             }
         }
         Ok(())
     }
 
     fn finish(mut self, before: Database<'_>, after: Database<'_>) -> Result<Differences, RowsError> {
-        let left_over = format!("extra_table:{SEQUENCE}");
-        if self.schema_codes == [left_over] && self.row_codes.is_empty() {
-            self.schema_codes.push(format!("{SEQUENCE}_table_left"));
+        let list = &mut self.list;
+        if list.schema_codes == [format!("extra_table:{SEQUENCE}")] && list.row_codes.is_empty() {
+            list.schema_codes.push(format!("{SEQUENCE}_table_left"));
         }
-        if self.schema_codes.is_empty() && object_order(before.c)? != object_order(after.c)? {
-            self.schema_codes.push("object_order".to_owned());
+        if list.schema_codes.is_empty() && object_order(before.c)? != object_order(after.c)? {
+            list.schema_codes.push("object_order".to_owned());
         }
-        self.schema_codes.sort_unstable();
-        self.row_codes.sort_unstable();
-        let equality = if !self.row_codes.is_empty() {
-            Equality::RowsDiffer
-        } else if self.schema_differs {
-            Equality::SchemaDiffersOnly
-        } else if self.total > 0 {
-            Equality::ExactNormalised
-        } else {
-            Equality::Exact
+        let equality = match (list.row_codes.is_empty(), self.schema_differs, list.is_empty()) {
+            (false, ..) => Equality::RowsDiffer,
+            (_, true, _) => Equality::SchemaDiffersOnly,
+            (.., false) => Equality::ExactNormalised,
+            _ => Equality::Exact,
         };
-        let Report { schema_codes, row_codes, items, total, .. } = self;
-        Ok(Differences { equality, schema_codes, row_codes, items, total })
+        Ok(self.list.finish(equality))
     }
 }
 

@@ -22,7 +22,8 @@ use super::Database;
 use super::rows::layout::{Layout, Table, quote};
 use super::rows::{PINNED, State, StateError};
 use super::schema::Schema;
-use crate::evidence::difference::{Difference, Differences, Equality};
+use crate::evidence::difference::{Differences, Equality};
+use crate::rehearse::difference::listing::Listing;
 use crate::rehearse::rows::layout::printable;
 use walk::{Found, Walk};
 
@@ -65,13 +66,13 @@ pub fn between(
     limit: usize,
 ) -> Result<Differences, StateError> {
     let (mut a, mut b) = (Side::open(before)?, Side::open(after)?);
-    let mut report = Report { limit, ..Report::default() };
+    let mut report = Report { list: Listing::of(limit), ..Report::default() };
     for named in a.schema.differences(&b.schema) {
         let kind = named.code.split(':').next().unwrap_or_default().to_owned();
-        report.item(&named.object, &kind, None);
+        report.list.item(&named.object, &kind, None);
         report.order_differs |= named.order_only;
         report.schema_differs |= !named.order_only;
-        report.schema_codes.push(printable(&named.code));
+        report.list.schema_codes.push(printable(&named.code));
     }
     let mut twins: BTreeMap<String, (Option<Table>, Option<Table>)> = BTreeMap::new();
     for table in &a.layout.tables {
@@ -103,11 +104,7 @@ fn is_known_equal(known: Option<(&State, &State)>, name: &str) -> bool {
 
 #[derive(Default)]
 struct Report {
-    limit: usize,
-    schema_codes: Vec<String>,
-    row_codes: Vec<String>,
-    items: Vec<Difference>,
-    total: u64,
+    list: Listing,
     /// More than the order of columns.
     schema_differs: bool,
     order_differs: bool,
@@ -116,33 +113,17 @@ struct Report {
 }
 
 impl Report {
-    fn item(&mut self, object: &str, kind: &str, column: Option<String>) {
-        self.total += 1;
-        if self.items.len() < self.limit {
-            let (object, kind) = (printable(object), kind.to_owned());
-            self.items.push(Difference { object, kind, key: None, column });
-        }
-    }
-
-    fn code(&mut self, code: String) {
-        self.rows_differ = true;
-        self.row_codes.push(code);
-    }
-
     /// A table that only one side has.
     fn alone(&mut self, side: &mut Side, table: &Table, code: &str, kind: &str) -> Result<(), StateError> {
         let rows = side.count(table, &format!("SELECT count(*) FROM ONLY {}", table.name))?;
-        if rows > 0 {
-            self.code(format!("{code}:{}({rows})", printable(&table.name)));
-            self.item(&table.name, kind, None);
-            self.total += rows - 1;
-        }
+        self.rows_differ |= rows > 0;
+        self.list.alone(&table.name, rows, code, kind);
         Ok(())
     }
 
     /// A table that both sides have.
     fn table(&mut self, a: &mut Side, table: &Table, b: &mut Side, twin: &Table) -> Result<(), StateError> {
-        let walk = Walk::new(table, twin, self.limit - self.items.len());
+        let walk = Walk::new(table, twin, self.list.room());
         let found = walk.run(&mut a.client, &mut b.client)?;
         let name = printable(&table.name);
         let mut lost = Vec::new();
@@ -156,17 +137,16 @@ impl Report {
                 lost.push(printable(&column.name));
             }
         }
-        for code in row_codes(&name, &found, &lost) {
-            self.code(code);
-        }
+        let codes = row_codes(&name, &found, &lost);
+        self.rows_differ |= !codes.is_empty();
+        self.list.row_codes.extend(codes);
         if walk.is_keyed() {
-            self.total += found.lost + found.added + found.values;
-            self.items.extend(found.items);
+            self.list.found(found.lost + found.added + found.values, found.items);
         } else if found.lost + found.added > 0 {
-            self.item(&table.name, "rows_changed", None);
+            self.list.item(&table.name, "rows_changed", None);
         }
         for column in lost {
-            self.item(&table.name, "column_lost", Some(column));
+            self.list.item(&table.name, "column_lost", Some(column));
         }
         Ok(())
     }
@@ -182,14 +162,12 @@ impl Report {
                 continue;
             }
             self.sequences_differ = true;
-            self.row_codes.push(format!("sequence:{}({}->{})", printable(name), shown(from), shown(to)));
-            self.item(name, "counter_changed", None);
+            self.list.row_codes.push(format!("sequence:{}({}->{})", printable(name), shown(from), shown(to)));
+            self.list.item(name, "counter_changed", None);
         }
     }
 
-    fn finish(mut self) -> Differences {
-        self.schema_codes.sort_unstable();
-        self.row_codes.sort_unstable();
+    fn finish(self) -> Differences {
         let equality = match self {
             Report { rows_differ: true, .. } => Equality::RowsDiffer,
             Report { schema_differs: true, .. } => Equality::SchemaDiffersOnly,
@@ -197,8 +175,7 @@ impl Report {
             Report { order_differs: true, .. } => Equality::ExactButColumnOrder,
             _ => Equality::Exact,
         };
-        let Report { schema_codes, row_codes, items, total, .. } = self;
-        Differences { equality, schema_codes, row_codes, items, total }
+        self.list.finish(equality)
     }
 }
 
