@@ -18,10 +18,14 @@
 //! assert!(merkle::verify_inclusion(3, 5, &leaves[3], &proof, &frontier.root()).is_ok());
 //! ```
 
+use std::convert::Infallible;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Hasher};
+
+pub mod stored;
 
 /// Why a proof proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -127,42 +131,24 @@ impl Frontier {
 
 /// The hashes from leaf `index` to the root, the leaf's sibling first. `None` beyond the last leaf.
 pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Option<Vec<Digest>> {
-    fn path(leaves: &[Digest], index: usize, proof: &mut Vec<Digest>) {
-        if leaves.len() < 2 {
-            return;
-        }
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        let (within, at, sibling) =
-            if index < left.len() { (left, index, right) } else { (right, index - left.len(), left) };
-        path(within, at, proof);
-        proof.push(root(sibling));
-    }
-    let mut proof = Vec::new();
-    (index < leaves.len()).then(|| path(leaves, index, &mut proof))?;
-    Some(proof)
+    let Ok(proof) = stored::inclusion_proof(leaves.len() as u64, index as u64, &mut |level, index| {
+        Ok::<_, Infallible>(subtree(leaves, level, index))
+    });
+    proof
 }
 
 /// The hashes that show the first `older` leaves to be a prefix of all. `None` when there are fewer.
 pub fn consistency_proof(leaves: &[Digest], older: usize) -> Option<Vec<Digest>> {
-    fn subproof(leaves: &[Digest], older: usize, known: bool, proof: &mut Vec<Digest>) {
-        if older == leaves.len() {
-            if !known {
-                proof.push(root(leaves));
-            }
-            return;
-        }
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        if older <= left.len() {
-            subproof(left, older, known, proof);
-            proof.push(root(right));
-        } else {
-            subproof(right, older - left.len(), false, proof);
-            proof.push(root(left));
-        }
-    }
-    let mut proof = Vec::new();
-    (older <= leaves.len()).then(|| (older > 0).then(|| subproof(leaves, older, true, &mut proof)))?;
-    Some(proof)
+    let Ok(proof) = stored::consistency_proof(leaves.len() as u64, older as u64, &mut |level, index| {
+        Ok::<_, Infallible>(subtree(leaves, level, index))
+    });
+    proof
+}
+
+/// The root over the `2^level` leaves from `index * 2^level` on, all of which are there.
+fn subtree(leaves: &[Digest], level: u8, index: u64) -> Digest {
+    let first = (index << level) as usize;
+    root(&leaves[first..first + (1 << level)])
 }
 
 /// Checks that `leaf` is leaf `index` of the tree of `size` leaves with this root.
