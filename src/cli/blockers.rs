@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Failure, Ui, escaped};
+use super::blocker_decision;
 use super::place::Place;
+use super::recall::{self, Here};
 use super::table::Table;
-use super::{blocker_decision, replay};
 use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::blockers::{
     Blocker, BlockerMap, BlockerState, CLONE_LEG, DUMP_LEG, LegState, NeedState, ROLLBACK_BLOCKER,
 };
-use crate::ledger::{Oid, Repository};
 use crate::packet::BLOCKERS;
 use crate::policy::HOLD;
 use crate::state::{RehearsalRecord, State};
@@ -51,19 +51,19 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
 }
 
 fn show(args: &Shown) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(&args.place)?;
+    let here = recall::here(&args.place)?;
+    let state = &here.state;
     let rehearsals = state.rehearsals().map_err(Reason::from)?;
     let needed = state.policy().map_or(0, |policy| policy.ledger_rules().min_independent_reruns);
     let mut text = format!("production  {HOLD}\n");
     let mut answer = Answer::default().with("hold", HOLD).with("min_independent_reruns", needed);
     if let Some((_, last)) = rehearsals.last() {
-        let (repo, _, _) = args.place.existing()?;
-        let map = map_of(&repo, &tip, last)?;
+        let map = map_of(&here, last)?;
         let evidence = |dump: bool| {
             let mut counting = rehearsals.iter().rev().filter(|(_, record)| state.is_evidence(record));
             counting.find(|(_, record)| record.dump || !dump)
         };
-        let proofs = Proofs { state: &state, clone: evidence(false), dump: evidence(true) };
+        let proofs = Proofs { state, clone: evidence(false), dump: evidence(true) };
         let shown: Vec<Value> = map.blockers.iter().map(|blocker| proofs.shown(blocker, &mut text)).collect();
         let open = shown.iter().filter(|blocker| blocker["state"] == "OPEN").count();
         text.push_str(&format!("{open} open; the map is that of entry #{}\n", last.seq));
@@ -73,7 +73,7 @@ fn show(args: &Shown) -> Result<Answer, Failure> {
         answer = answer.with("open", 0).with("blockers", Vec::<Value>::new());
     }
     if args.history {
-        let (table, moves) = history(&state, &rehearsals, needed);
+        let (table, moves) = history(state, &rehearsals, needed);
         text.push_str(&table);
         answer = answer.with("history", moves);
     }
@@ -92,12 +92,12 @@ pub(super) struct MapArgs {
 
 /// Writes the last map of the ledger with everything that the owners decided, and nothing that a packet proves by itself.
 pub(super) fn map(args: &MapArgs) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(&args.place)?;
-    let (repo, _, _) = args.place.existing()?;
+    let here = recall::here(&args.place)?;
+    let state = &here.state;
     let rehearsals = state.rehearsals().map_err(Reason::from)?;
     let absent = || Failure::because(Code::EntryAbsent, &args.place.ledger, "no rehearsal brought a map yet");
     let (_, last) = rehearsals.last().ok_or_else(absent)?;
-    let mut map = map_of(&repo, &tip, last)?.bare();
+    let mut map = map_of(&here, last)?.bare();
     for blocker in &mut map.blockers {
         let moved = |action, part: &str| state.moved(&blocker.id, action, part);
         for leg in &mut blocker.legs {
@@ -127,13 +127,11 @@ pub(super) fn map(args: &MapArgs) -> Result<Answer, Failure> {
 }
 
 /// The map in a rehearsal's packet.
-fn map_of(repo: &Repository, tip: &Oid, record: &RehearsalRecord) -> Result<BlockerMap, Failure> {
-    let reader = repo.reader();
-    let chain = reader.read_chain(tip)?;
+fn map_of(here: &Here, record: &RehearsalRecord) -> Result<BlockerMap, Failure> {
     let place = format!("entry {}: {BLOCKERS}", record.seq);
     let absent = || Failure::because(Code::EntryAbsent, &place, "it is not here");
-    let oid = usize::try_from(record.seq).ok().and_then(|seq| chain.get(seq)).ok_or_else(absent)?;
-    let stored = reader.read_entry(oid)?;
+    let oid = here.commit(record.seq)?.ok_or_else(absent)?;
+    let stored = here.repo.reader().read_entry(&oid)?;
     let bytes = stored.files.get(&format!("{PACKET_DIR}{BLOCKERS}")).ok_or_else(absent)?;
     canon::from_slice(bytes).map_err(|e| Failure::because(Code::Malformed, &place, e))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::answer::{Answer, Failure};
 use super::place::Place;
+use super::recall::{self, Here};
 use super::trust::{Anchor, Trust};
 use super::{checkpoint, leaves, replay, show, surroundings};
 use crate::bundle::{Bundle, MAX_BYTES, MAX_LEAVES, registry_of};
@@ -21,27 +22,26 @@ pub(super) fn export(
     head: Option<&Path>,
     out: &Path,
 ) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(place)?;
-    let (repo, ledger, _) = place.existing()?;
+    let here = recall::here(place)?;
+    let Here { repo, ledger, tip, state, .. } = &here;
     if out.exists() {
         return Err(Failure::because(Code::AlreadyExists, out.display(), "it is there already"));
     }
-    let (opened, _, text) = checkpoint::given(&repo, &ledger, &state, head)?;
-    let all = leaves::read(&repo, &tip, &state)?;
-    let under = checkpoint::under_kept(&repo, &ledger, &all, &opened, &text)?;
-    let reader = repo.reader();
-    let (entry, genesis) = (show::find(&reader, &tip, wanted)?, show::find(&reader, &tip, Some("0"))?);
+    let (opened, _, text) = checkpoint::given(repo, ledger, state, head)?;
+    let size = checkpoint::under_kept(&here, &opened, &text)?.size();
+    let (entry, genesis) = (show::find(&here, wanted)?, show::find(&here, Some("0"))?);
     let parsed = Entry::parse(&entry.commit).map_err(|e| Failure::because(e.code(), &entry.oid, e))?;
     let leaf = parsed.leaf();
-    if under.len() > MAX_LEAVES {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if size > MAX_LEAVES {
         let reason = Reason::new(Code::LimitExceeded, "the bundle: leaves");
-        let found = format!("{}; `fix7-ledger prove` has no such limit", under.len());
+        let found = format!("{size}; `fix7-ledger prove` has no such limit");
         return Err(reason.values(format!("at most {MAX_LEAVES}"), found).into());
     }
-    let leaves = leaves::texts(&repo, &tip, under.len())?;
+    let leaves = leaves::texts(repo, tip, size)?;
     let mut registry = BTreeMap::new();
     for seq in registry_of(&leaves, &entry) {
-        registry.insert(seq, show::find(&reader, &tip, Some(&seq.to_string()))?);
+        registry.insert(seq, show::find(&here, Some(&seq.to_string()))?);
     }
     let bundle = Bundle { checkpoint: text, entry, genesis, leaves, registry };
     let bytes = bundle.to_bytes().map_err(|e| Failure::because(e.code(), "the bundle", e))?;

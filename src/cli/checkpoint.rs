@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::answer::{Answer, Failure, Ui};
 use super::keyring::{self, KeyArgs};
+use super::leaves::Tree;
 use super::place::Place;
+use super::recall::{self, Here};
 use super::trust::{failure, open_with, read_text};
 use super::writing::LOCK_PATIENCE;
-use super::{leaves, replay};
-use crate::digest::Digest;
 use crate::ledger::{LedgerRef, Repository};
 use crate::state::State;
 use crate::tlog::checkpoint::{self, Checkpoint};
@@ -28,8 +28,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(&args.place)?;
-    let (repo, ledger, _) = args.place.existing()?;
+    let here = recall::here(&args.place)?;
+    let Here { repo, ledger, state, .. } = &here;
     let signer = keyring::signer(&args.key)?;
     let size = state.next_seq();
     let keys = state.log_keys(size);
@@ -40,10 +40,10 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     let head = Checkpoint::new(key.name(), size, state.root()).map_err(|e| failure("the head", &e))?;
     let lock = repo.lock(LOCK_PATIENCE)?;
     let mut note = None;
-    if let Some(text) = repo.kept_checkpoint(&ledger)? {
+    if let Some(text) = repo.kept_checkpoint(ledger)? {
         // A log never signs what contradicts an earlier signature of its own.
         let (before, kept) = open_with(&text, &state.log_keys(size))?;
-        under_kept(&repo, &ledger, &leaves::read(&repo, &tip, &state)?, &before, &text)?;
+        under_kept(&here, &before, &text)?;
         note = (before == head).then_some(kept);
     }
     let own = checkpoint::sign(&head, &signer).map_err(|e| failure("the head", &e))?;
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         Some(kept) => merged(kept, &own)?,
     };
     let text = note.to_text();
-    repo.keep_checkpoint(&lock, &ledger, &text)?;
+    repo.keep_checkpoint(&lock, ledger, &text)?;
     write(args.out.as_deref(), &text)?;
     Ok(Answer::done(text.trim_end())
         .with("checkpoint", &text)
@@ -63,17 +63,15 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .with("verifier_key", key.to_string()))
 }
 
-/// The leaves under a signed checkpoint; one that contradicts this history is kept as proof.
+/// The tree under a signed checkpoint; one that contradicts this history is kept as proof.
 pub(super) fn under_kept<'a>(
-    repo: &Repository,
-    ledger: &LedgerRef,
-    all: &'a [Digest],
+    here: &'a Here,
     checkpoint: &Checkpoint,
     text: &str,
-) -> Result<&'a [Digest], Failure> {
-    match leaves::under(all, checkpoint) {
+) -> Result<Tree<'a>, Failure> {
+    match Tree::of(here)?.under(checkpoint) {
         Err(failed) => {
-            let kept = repo.keep_contradiction(ledger, checkpoint.size(), text)?;
+            let kept = here.repo.keep_contradiction(&here.ledger, checkpoint.size(), text)?;
             Err(failed.with("kept", kept))
         }
         under => under,

@@ -10,7 +10,7 @@ use super::answer::{Answer, Failure};
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
 use super::writing::{self, Contents};
-use super::{proposal, replay, show, surroundings};
+use super::{proposal, recall, replay, show, surroundings};
 use crate::digest::Digest;
 use crate::dsse::{self, Signatures};
 use crate::entry::Entry;
@@ -93,7 +93,6 @@ pub(super) fn append(
         policy.map(|text| (POLICY_FILE.to_owned(), text.as_bytes().to_vec())).into_iter().collect();
     let contents = Contents { statement, signatures, files, facts: None, time: surroundings::now()? };
     let appended = writing::append(&repo, &ledger, &lock, Some(tip), &mut state, contents, signer)?;
-    replay::remember(&repo, &ledger, &state, appended.oid)?;
     let (kind, label) = (statement.kind().name(), statement.claim().label());
     let what = match statement.claim() {
         Claim::Grant(grant) => {
@@ -114,8 +113,7 @@ pub(super) fn append(
 
 /// The leaf of the entry with this number, leaf or name.
 pub(super) fn leaf(place: &Place, wanted: &str) -> Result<Digest, Failure> {
-    let (repo, _, tip) = place.existing()?;
-    let stored = show::find(&repo.reader(), &tip, Some(wanted))?;
+    let stored = show::find(&recall::here(place)?, Some(wanted))?;
     let entry = Entry::parse(&stored.commit)
         .map_err(|e| Failure::from(Reason::new(e.code(), &stored.oid).found(e)))?;
     Ok(entry.leaf_hash())

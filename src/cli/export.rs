@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::{bundle, replay, show, tiles};
+use super::{bundle, recall, replay, show, tiles};
 use crate::dsse::Signatures;
 use crate::statement::{SIGNATURE_FILE, STATEMENT_FILE};
 use crate::verdict::Code;
@@ -78,9 +78,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
             Ok(Answer::done(text.trim_end()).with("allowed_signers", &text))
         }
         Verb::Dsse { place, entry } => {
-            let (_, tip) = replay::trusted(&place)?;
-            let (repo, _, _) = place.existing()?;
-            let stored = show::find(&repo.reader(), &tip, entry.as_deref())?;
+            let stored = show::find(&recall::here(&place)?, entry.as_deref())?;
             let file = |name: &str| {
                 stored
                     .files

@@ -117,7 +117,7 @@ fn appended(repo: &Repository, append: &LedgerAppend, gates: &[Gate]) -> Verdict
     };
     match before {
         Err(failure) => verdict.merge(failure.verdict().clone()),
-        Ok(mut state) => match replay::fold(repo, &mut state, &append.entries) {
+        Ok(mut state) => match replay::fold(repo, &mut state, &append.entries, None) {
             Ok(found) => {
                 verdict.merge(found);
                 verdict.merge(admitted(append, &state));

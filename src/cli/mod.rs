@@ -9,6 +9,7 @@
 //! ```
 
 pub mod answer;
+mod awaited;
 mod admission;
 mod validate;
 mod probe;
@@ -50,6 +51,7 @@ mod outbox;
 mod pager;
 mod prove;
 mod push;
+mod recall;
 mod record;
 mod screen;
 mod recording;

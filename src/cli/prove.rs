@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::{checkpoint, leaves, replay, show};
+use super::recall::{self, Here};
+use super::{checkpoint, show};
 use crate::entry::Entry;
 use crate::verdict::Code;
 
@@ -28,21 +29,18 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(&args.place)?;
-    let (repo, ledger, _) = args.place.existing()?;
-    let (head, _, text) = checkpoint::given(&repo, &ledger, &state, args.checkpoint.as_deref())?;
-    let all = leaves::read(&repo, &tip, &state)?;
-    let under = checkpoint::under_kept(&repo, &ledger, &all, &head, &text)?;
+    let here = recall::here(&args.place)?;
+    let Here { repo, ledger, state, .. } = &here;
+    let (head, _, text) = checkpoint::given(repo, ledger, state, args.checkpoint.as_deref())?;
+    let under = checkpoint::under_kept(&here, &head, &text)?;
     let (proof, answer) = match args.since {
-        Some(old) => {
-            (leaves::consistency(under, old, &text)?.to_text(), Answer::default().with("since", old))
-        }
+        Some(old) => (under.consistency(old, &text)?.to_text(), Answer::default().with("since", old)),
         None => {
-            let stored = show::find(&repo.reader(), &tip, args.entry.as_deref())?;
+            let stored = show::find(&here, args.entry.as_deref())?;
             let entry = Entry::parse(&stored.commit)
                 .map_err(|e| Failure::because(Code::EntryMalformed, &stored.oid, e))?;
             let leaf = entry.leaf();
-            let proof = leaves::inclusion(under, leaf.seq, leaf.to_text().into_bytes(), &text)?;
+            let proof = under.inclusion(leaf.seq, leaf.to_text().into_bytes(), &text)?;
             (proof.to_text(), Answer::default().with("seq", leaf.seq).with("leaf", entry.leaf_hash()))
         }
     };

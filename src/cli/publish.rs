@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
-use super::{replay, show};
+use super::{recall, show};
 use crate::digest::Digest;
 use crate::packet::document::{DecisionPacket, FinalStatus};
 use crate::packet::{DECISION, README};
@@ -31,9 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
     // Only what is recorded in a ledger that holds is published.
-    let (_, tip) = replay::trusted(&args.place)?;
-    let (repo, _, _) = args.place.existing()?;
-    let stored = show::find(&repo.reader(), &tip, args.entry.as_deref())?;
+    let stored = show::find(&recall::here(&args.place)?, args.entry.as_deref())?;
     let file = |name: &str| {
         let absent = || Failure::because(Code::FileMissing, name, "this entry carries no packet");
         stored.files.get(&format!("{PACKET_DIR}{name}")).ok_or_else(absent)

@@ -201,7 +201,6 @@ pub(super) fn place_kept(
         }
         repo.let_go(lock, &kept.path)?;
     }
-    replay::remember(repo, ledger, state, behind)?;
     Ok(behind)
 }
 

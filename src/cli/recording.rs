@@ -79,7 +79,6 @@ impl Recording<'_> {
             time: now,
         };
         let appended = writing::append(&repo, &ledger, &lock, Some(tip), &mut state, contents, self.signer)?;
-        replay::remember(&repo, &ledger, &state, appended.oid)?;
         let kind = statement.kind().name();
         let mut text = format!(
             "recorded {kind} `{run_id}`{} [HOLD_PRODUCTION]\n  entry  #{} {}\n  packet {}",

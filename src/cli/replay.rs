@@ -1,79 +1,36 @@
-//! The state of a ledger here: replayed from the last head that this clone verified.
+//! Replaying entries: read, checked and judged on every core, and folded into the state in order.
 //!
-//! Owns: the note of the last verified state, beside the repository. It only spares repeated work in the
-//! clone of whoever runs the verb; `verify` never reads it. Must not: let an entry count that does not hold.
-
-use std::fs;
-use std::path::PathBuf;
+//! Must not: let an entry count that does not hold. Where a replay begins, `recall` knows.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::answer::Failure;
-use super::place::Place;
-use super::surroundings;
+pub(super) use super::recall::{at, trusted};
 use crate::digest::Digest;
 use crate::entry::{Checked, StoredEntry, check};
+use crate::index::Listed;
 use crate::judge::{self, Judge};
-use crate::ledger::{LedgerRef, Oid, Reader, Repository, parse_oid};
+use crate::ledger::{Oid, Reader, Repository};
 use crate::packet::Files;
 use crate::policy::Policy;
-use crate::state::{Added, PacketFacts, Records, State, Summary};
+use crate::state::{PacketFacts, State};
 use crate::statement::{PACKET_DIR, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 use crate::verify::{EntryFiles, Options, Packets, Step, Verifier};
 
 /// Entries read and checked at a time: bounds the memory, keeps every core busy.
 const BATCH: usize = 256;
-/// Largest note in bytes: it holds every grant and name of the ledger.
-const MAX_NOTE_BYTES: u64 = 256 << 20;
-
-/// The note.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Note {
-    commit: String,
-    summary: Summary,
-    records: Added,
-}
-
-/// The state at the ledger's tip. Every entry that was not verified here before is verified now.
-pub(super) fn trusted(place: &Place) -> Result<(State, Oid), Failure> {
-    let (repo, ledger, tip) = place.existing()?;
-    let state = at(&repo, &ledger, &tip)?;
-    Ok((state, tip))
-}
-
-/// The state at `tip`.
-pub(super) fn at(repo: &Repository, ledger: &LedgerRef, tip: &Oid) -> Result<State, Failure> {
-    let (mut state, known) = recalled(repo, ledger).unwrap_or_default();
-    if known == Some(*tip) {
-        return Ok(state);
-    }
-    let reader = repo.reader();
-    let since = match known {
-        Some(known) => reader.read_chain_since(tip, &known, usize::MAX)?,
-        None => None,
-    };
-    let fresh = match since {
-        Some(fresh) => fresh,
-        None => {
-            state = State::default();
-            reader.read_chain(tip)?
-        }
-    };
-    let verdict = fold(repo, &mut state, &fresh)?;
-    if !verdict.accepted() {
-        return Err(verdict.into());
-    }
-    remember(repo, ledger, &state, *tip)?;
-    Ok(state)
-}
 
 /// Folds entries into the state, oldest first; stops at the first that does not hold.
-pub(super) fn fold(repo: &Repository, state: &mut State, entries: &[Oid]) -> Result<Verdict, Failure> {
+/// What the index keeps of each goes to `listed`.
+pub(super) fn fold(
+    repo: &Repository,
+    state: &mut State,
+    entries: &[Oid],
+    listed: Option<&mut Vec<Listed>>,
+) -> Result<Verdict, Failure> {
     let mut verifier = Verifier::resume(std::mem::take(state), Options::default());
-    feed(repo, &mut verifier, entries, true, &mut |_| {});
+    feed(repo, &mut verifier, entries, true, listed, &mut |_| {});
     let held = !verifier.stopped();
     let (report, after) = verifier.finish();
     *state = after;
@@ -92,6 +49,7 @@ pub(super) fn feed(
     verifier: &mut Verifier,
     entries: &[Oid],
     judged: bool,
+    mut listed: Option<&mut Vec<Listed>>,
     progress: &mut dyn FnMut(usize),
 ) {
     verifier.announce(entries.len() as u64);
@@ -112,7 +70,7 @@ pub(super) fn feed(
             .collect();
         for looked in read {
             match looked {
-                Ok(looked) => looked.hand_to(verifier, judged),
+                Ok(looked) => looked.hand_to(verifier, judged, listed.as_deref_mut()),
                 Err(reason) => verifier.note(Step::Object, reason.into()),
             }
         }
@@ -134,7 +92,7 @@ pub(super) fn feed_stored(verifier: &mut Verifier, entries: Vec<StoredEntry>, ju
     let judge = verifier.state().policy().filter(|_| judged).map(Judge::new);
     let looked: Vec<Looked> =
         entries.into_par_iter().map(|stored| Looked::of(stored, judge.as_ref())).collect();
-    looked.into_iter().for_each(|looked| looked.hand_to(verifier, judged));
+    looked.into_iter().for_each(|looked| looked.hand_to(verifier, judged, None));
 }
 
 impl Looked {
@@ -160,7 +118,7 @@ impl Looked {
         Looked { stored, checked, facts, judged }
     }
 
-    fn hand_to(self, verifier: &mut Verifier, judged: bool) {
+    fn hand_to(self, verifier: &mut Verifier, judged: bool, listed: Option<&mut Vec<Listed>>) {
         let Looked { stored, checked, facts, judged: before } = self;
         let judge = |state: &State, statement: &Statement, files: &EntryFiles| {
             let Some(policy) = state.policy() else { return Verdict::default() };
@@ -173,7 +131,15 @@ impl Looked {
             Some(found) => found.clone(),
             None => judge::packet_facts(&packet(files).0),
         };
+        let line = match (&listed, &checked.verified) {
+            (Some(_), Some(verified)) => Some(Listed::of(&stored.oid, verified, &stored.files)),
+            _ => None,
+        };
+        let before = verifier.state().next_seq();
         verifier.push(&stored, checked, Packets { facts: &facts, judge: judged.then_some(&judge) });
+        if let (Some(listed), true) = (listed, verifier.state().next_seq() > before) {
+            listed.extend(line);
+        }
     }
 }
 
@@ -202,47 +168,4 @@ pub(super) fn packet(files: &EntryFiles) -> (Files, Verdict) {
 pub(super) fn ledger_id(state: &State) -> Result<Digest, Failure> {
     let absent = || Failure::because(Code::LedgerAbsent, "the ledger", "it has no genesis");
     state.ledger().map(|ledger| ledger.id).ok_or_else(absent)
-}
-
-fn note_path(repo: &Repository, ledger: &LedgerRef) -> PathBuf {
-    repo.notes_dir().join(format!("state-{}.json", ledger.name()))
-}
-
-/// Notes the state, so that the next verb starts from it.
-pub(super) fn remember(
-    repo: &Repository,
-    ledger: &LedgerRef,
-    state: &State,
-    tip: Oid,
-) -> Result<(), Failure> {
-    let records = state.records().added().clone();
-    let note = Note { commit: tip.to_string(), summary: state.summary().clone(), records };
-    let path = note_path(repo, ledger);
-    let failed = |e: std::io::Error| Failure::because(Code::Unreadable, path.display(), e);
-    let bytes = serde_json::to_vec(&note).map_err(|e| failed(e.into()))?;
-    fs::create_dir_all(repo.notes_dir()).map_err(failed)?;
-    // Lost in a crash it is only made again, so it is renamed into place but not flushed.
-    let mut file = tempfile::Builder::new().prefix("state-").tempfile_in(repo.notes_dir()).map_err(failed)?;
-    std::io::Write::write_all(&mut file, &bytes).map_err(failed)?;
-    file.persist(&path).map_err(|e| failed(e.error))?;
-    Ok(())
-}
-
-/// The noted state, where the note is this user's own and can be one at all.
-fn recalled(repo: &Repository, ledger: &LedgerRef) -> Option<(State, Option<Oid>)> {
-    let path = note_path(repo, ledger);
-    let facts = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let own = facts.uid() == rustix::process::geteuid().as_raw();
-        if !own || facts.mode() & 0o022 != 0 {
-            return None;
-        }
-    }
-    let _ = &facts;
-    let note: Note = serde_json::from_slice(&surroundings::read(&path, MAX_NOTE_BYTES).ok()?).ok()?;
-    let tip = parse_oid(note.commit.as_bytes())?;
-    let state = State::resume(note.summary, Records::of(note.records));
-    state.summary().is_consistent().then_some((state, Some(tip)))
 }

@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::answer::{Answer, Failure, Ui, escaped};
 use super::packet_directory;
 use super::place::Place;
-use super::replay;
+use super::recall::{self, Here};
 use super::shown::{self, Since};
 use crate::digest::Digest;
-use crate::entry::{Entry, StoredEntry, check};
-use crate::ledger::{Oid, Reader};
+use crate::entry::{StoredEntry, check};
+use crate::index::Wanted;
 use crate::packet::Files;
 use crate::statement::{PACKET_DIR, STATEMENT_FILE};
 use crate::verdict::{Code, Reason};
@@ -32,10 +32,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(&args.place)?;
-    let (repo, _, _) = args.place.existing()?;
-    let reader = repo.reader();
-    let stored = find(&reader, &tip, args.entry.as_deref())?;
+    let here = recall::here(&args.place)?;
+    let (state, stored) = (&here.state, find(&here, args.entry.as_deref())?);
     let checked = check(&stored).verified.ok_or_else(|| {
         Failure::because(
             Code::EntryMalformed,
@@ -83,24 +81,26 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         .to_read())
 }
 
-/// The entry with this number, leaf or name; the newest one for `None`.
-pub(super) fn find(reader: &Reader, tip: &Oid, wanted: Option<&str>) -> Result<StoredEntry, Failure> {
-    let Some(wanted) = wanted else { return Ok(reader.read_entry(tip)?) };
-    let chain = reader.read_chain(tip)?;
-    if let Ok(seq) = wanted.trim_start_matches('#').parse::<usize>() {
-        return match chain.get(seq) {
-            Some(oid) => Ok(reader.read_entry(oid)?),
-            None => Err(absent(wanted, format!("the ledger has {} entries, from #0", chain.len()))),
-        };
-    }
-    for oid in chain.iter().rev() {
-        let stored = reader.read_entry(oid)?;
-        let Ok(entry) = Entry::parse(&stored.commit) else { continue };
-        if entry.label().as_str() == wanted || entry.leaf_hash().to_string() == wanted {
-            return Ok(stored);
+/// The entry with this number, leaf or name (the newest with it); the newest one for `None`.
+pub(super) fn find(here: &Here, wanted: Option<&str>) -> Result<StoredEntry, Failure> {
+    let reader = here.repo.reader();
+    let Some(wanted) = wanted else { return Ok(reader.read_entry(&here.tip)?) };
+    let size = here.state.next_seq();
+    let seq = if let Ok(seq) = wanted.trim_start_matches('#').parse::<u64>() {
+        if seq >= size {
+            return Err(absent(wanted, format!("the ledger has {size} entries, from #0")));
         }
+        Some(seq)
+    } else if let Ok(leaf) = wanted.parse::<Digest>() {
+        here.view.leaf_position(&leaf).map_err(Reason::from)?
+    } else {
+        let named = Wanted { label: Some(wanted.to_owned()), ..Wanted::default() };
+        here.view.search(&named, u64::MAX, 1).map_err(Reason::from)?.first().map(|found| found.seq)
+    };
+    match seq.map(|seq| here.commit(seq)).transpose()?.flatten() {
+        Some(oid) => Ok(reader.read_entry(&oid)?),
+        None => Err(absent(wanted, "no entry has this leaf or name".to_owned())),
     }
-    Err(absent(wanted, "no entry has this leaf or name".to_owned()))
 }
 
 fn absent(wanted: &str, found: String) -> Failure {

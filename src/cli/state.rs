@@ -4,7 +4,7 @@
 //! not: believe it. A head of somebody else only ever adds doubt: two that contradict each other are kept as proof.
 //!
 //! ```text
-//! fix7-ledger/<ledger id>                 the head as a C2SP signed note: origin,
+//! fix7-ledger/<name>/<ledger id>          the head as a C2SP signed note: the origin of the ledger's checkpoints,
 //! 42                                      how many entries,
 //! <root over them, base64>                and the root over them
 //!
@@ -18,13 +18,11 @@ use clap::Subcommand;
 use super::answer::{Answer, Failure, Ui};
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
+use super::recall::{self, Here};
+use super::writing::LOCK_PATIENCE;
 use super::{replay, surroundings};
-use crate::digest::Digest;
-use crate::entry::Entry;
-use crate::ledger::limits::MAX_COMMIT_BYTES;
-use crate::ledger::{Kind, Oid, Repository};
-use crate::merkle::Frontier;
-use crate::state::State;
+use crate::ledger::AwaitedHead;
+use crate::state::{Ledger, State};
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::{Note, Role, VerifierKey};
 use crate::tlog::{MAX_TEXT_BYTES, TlogError};
@@ -88,29 +86,33 @@ fn import(place: &Place, file: &Path) -> Result<Answer, Failure> {
     let bytes = surroundings::read(file, MAX_TEXT_BYTES as u64)?;
     let object = file.display().to_string();
     let text = String::from_utf8(bytes).map_err(|e| Failure::because(Code::Malformed, &object, e))?;
-    let (state, tip) = replay::trusted(place)?;
-    let (theirs, by) = opened(&text, &state).map_err(|reason| Reason { object: object.clone(), ..reason })?;
-    let expected = origin(&state)?;
+    let here = recall::here(place)?;
+    let Here { repo, ledger, state, .. } = &here;
+    let (theirs, by) = opened(&text, state).map_err(|reason| Reason { object: object.clone(), ..reason })?;
+    let expected = origin(state)?;
     if theirs.origin() != expected {
         return Err(Reason::new(Code::WrongLedger, object).values(expected, theirs.origin()).into());
     }
-    let (repo, ledger, _) = place.existing()?;
     let entries = state.next_seq();
     let answer =
         Answer::default().with("by", &by).with("their_entries", theirs.size()).with("entries", entries);
     if theirs.size() > entries {
         let reason = Reason::new(Code::EntryAbsent, format!("entry {entries}"))
             .values(format_args!("{} entries, as {by} saw", theirs.size()), entries);
-        let text =
-            format!("{by} saw {} entries, this copy has {entries}: fetch, and import again", theirs.size());
+        let head = AwaitedHead { size: theirs.size(), root: theirs.root(), by: by.clone(), note: text };
+        repo.await_head(&repo.lock(LOCK_PATIENCE)?, ledger, head)?;
+        let text = format!(
+            "{by} saw {} entries, this copy has {entries}: it is remembered; fetch, and `fix7-ledger verify` compares",
+            theirs.size()
+        );
         return Ok(answer.saying(text).judged(reason.into()));
     }
-    let root = root_after(&repo, &tip, theirs.size())?;
+    let root = here.view.root_after(theirs.size()).map_err(Reason::from)?;
     if root == theirs.root() {
         let text = format!("{by} saw the same {} entries; this copy has {entries}", theirs.size());
         return Ok(answer.saying(text).with("agrees", true));
     }
-    let kept = repo.keep_split(&ledger, theirs.size(), &root, &text)?;
+    let kept = repo.keep_split(ledger, theirs.size(), &root, &text)?;
     let reason = Reason::new(Code::Forked, format!("the first {} entries, as {by} saw them", theirs.size()));
     let verdict: Verdict = reason.values(root, theirs.root()).into();
     Ok(answer.with("agrees", false).with("both_heads", kept).judged(verdict))
@@ -130,21 +132,8 @@ fn opened(text: &str, state: &State) -> Result<(Checkpoint, String), Reason> {
 }
 
 fn origin(state: &State) -> Result<String, Failure> {
-    Ok(format!("fix7-ledger/{}", replay::ledger_id(state)?))
-}
-
-/// The root over the first `size` leaves of this copy.
-fn root_after(repo: &Repository, tip: &Oid, size: u64) -> Result<Digest, Failure> {
-    let reader = repo.reader();
-    let mut frontier = Frontier::default();
-    let mut commit = Vec::new();
-    for oid in reader.read_chain(tip)?.iter().take(usize::try_from(size).unwrap_or(usize::MAX)) {
-        commit.clear();
-        reader.read(oid, Kind::Commit, MAX_COMMIT_BYTES, &mut commit)?;
-        let entry = Entry::parse(&commit).map_err(|e| Failure::from(Reason::new(e.code(), oid).found(e)))?;
-        frontier.push(entry.leaf_hash());
-    }
-    Ok(frontier.root())
+    let absent = || Failure::because(Code::LedgerAbsent, "the ledger", "it has no genesis");
+    state.ledger().map(Ledger::origin).ok_or_else(absent)
 }
 
 fn failed(object: &str, error: &TlogError) -> Failure {

@@ -45,8 +45,8 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         }
     };
     let id = replay::ledger_id(&state)?;
-    let rehearsals = state.rehearsals().map_err(Reason::from)?;
-    let last = rehearsals.last().map(|(_, record)| record);
+    let last = state.last_rehearsal().map_err(Reason::from)?;
+    let last = last.as_ref().map(|(_, record)| record);
     let next = next_step::of(&state, last)?;
     let text = page(&args.place, &state, &tip, last, &next)?;
     let counts = state.counts();

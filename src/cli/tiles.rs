@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::answer::{Answer, Failure, Ui};
 use super::checkpoint;
 use super::place::Place;
+use super::recall::{self, Here};
 use super::site::{Site, Upload};
 use super::trust::{Trust, open_with};
 use super::{leaves, replay};
@@ -30,23 +31,24 @@ const MAX_ARCHIVE_BYTES: u64 = MAX_ENTRY_BYTES + (1 << 20);
 
 /// Publishes what is new under the checkpoint.
 pub(super) fn export(place: &Place, head: Option<&Path>, to: &str) -> Result<Answer, Failure> {
-    let (state, tip) = replay::trusted(place)?;
-    let (repo, ledger, _) = place.existing()?;
-    let (opened, _, text) = checkpoint::given(&repo, &ledger, &state, head)?;
-    let all = leaves::read(&repo, &tip, &state)?;
-    let under = checkpoint::under_kept(&repo, &ledger, &all, &opened, &text)?;
+    let here = recall::here(place)?;
+    let Here { repo, ledger, tip, state, .. } = &here;
+    let (opened, _, text) = checkpoint::given(repo, ledger, state, head)?;
+    let tree = checkpoint::under_kept(&here, &opened, &text)?;
+    let all = leaves::read(repo, tip, state)?;
+    let under = &all[..usize::try_from(tree.size()).unwrap_or(usize::MAX).min(all.len())];
     let site = Site::parse(to)?;
     let published = match site.read("checkpoint", MAX_TEXT_BYTES as u64)? {
         None => 0,
         Some(bytes) => {
             // Nothing is written over another log, nor over another history of this one.
             let (before, _) = open_with(&String::from_utf8_lossy(&bytes), &state.log_keys(state.next_seq()))?;
-            leaves::under(under, &before)?;
+            tree.under(&before)?;
             before.size()
         }
     };
     let reader = repo.reader();
-    let chain = reader.read_chain(&tip)?;
+    let chain = reader.read_chain(tip)?;
     let mut written = 0;
     let mut write = |files: &[Upload]| {
         written += files.len();

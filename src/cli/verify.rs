@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use super::answer::{Answer, Failure, Ui};
+use super::awaited::{self, Met};
 use super::place::Place;
+use super::recall::{self, Begun};
 use super::trust::{Opened, Trust, failure, read_text};
 use super::writing::LOCK_PATIENCE;
-use super::{bundle, replay, surroundings, tiles, verify_proof};
+use super::{bundle, leaves, replay, surroundings, tiles, verify_proof};
 use crate::digest::Digest;
-use crate::ledger::{LedgerRef, Repository, SeenHead};
+use crate::ledger::{LedgerRef, Oid, Repository, SeenHead};
+use crate::merkle;
 use crate::report;
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::note::Note;
 use crate::verdict::{Code, Reason, Verdict};
-use crate::verify::{Options, Outcome, Report, Signed, Step, Verifier};
+use crate::verify::{Head, Options, Outcome, Report, Signed, Step, Verifier};
 
 /// Arguments of `verify`.
 #[derive(clap::Args)]
@@ -28,6 +32,9 @@ pub(super) struct Args {
     /// Leave out the judgement of packets and claims. The verdict then says so.
     #[arg(long)]
     skip_judgement: bool,
+    /// Begin behind the last entry that this copy verified itself, which is not read again. The verdict then says so.
+    #[arg(long, conflicts_with_all = ["skip_judgement", "forget", "proof", "bundle", "log"])]
+    incremental: bool,
     /// Neither read nor keep the remembered head of this clone.
     #[arg(long)]
     forget: bool,
@@ -77,27 +84,68 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
         shallow: conditions.has(Code::Shallow),
         checkpoint_size: checkpoint.as_ref().map(|(_, size)| *size),
     };
-    let mut verifier = Verifier::new(options);
-    match repo.reader().read_chain(&tip) {
+    let begun = match args.incremental {
+        true => recall::begin(&repo, &ledger, &tip)?,
+        false => None,
+    };
+    let mut entries = Vec::new();
+    let (mut verifier, now) = match &begun {
+        Some(begun) => (resumed(begun, options)?, begun.chain.len()),
+        None => (Verifier::new(options), 0),
+    };
+    let chain = match &begun {
+        Some(begun) => Ok(begun.chain.clone()),
+        None => repo.reader().read_chain(&tip),
+    };
+    match chain {
         Ok(chain) => {
             let bar = progress(ui, chain.len() as u64);
-            replay::feed(&repo, &mut verifier, &chain, !args.skip_judgement, &mut |n| bar.inc(n as u64));
+            let listed = begun.is_some().then_some(&mut entries);
+            replay::feed(&repo, &mut verifier, &chain, !args.skip_judgement, listed, &mut |n| {
+                bar.inc(n as u64)
+            });
             bar.finish_and_clear();
         }
         Err(error) => verifier.note(Step::Chain, error.reason().into()),
+    }
+    if let Some(begun) = &begun {
+        begun.view.sound().map_err(|fault| Failure::because(Code::Unreadable, "the index", fault))?;
     }
     // Grafts and replace refs change nothing that was read here; they change what stock git shows.
     let others: Verdict = conditions.reasons().iter().filter(|r| r.code != Code::Shallow).cloned().collect();
     verifier.note(Step::Completeness, others);
     let opened = witnessed(&args, &mut verifier, checkpoint.as_ref());
-    let (report, _) = verifier.finish();
-    let kept = remember(&repo, &ledger, &report, seen.as_ref(), args.forget)?;
+    let met = met(&repo, &ledger, &tip, &verifier, begun.as_ref(), args.forget)?;
+    verifier.note(Step::Completeness, met.verdict());
+    let (report, state) = verifier.finish();
+    let kept = match met.proof() {
+        Some(proof) => Some(proof),
+        None => remember(&repo, &ledger, &report, seen.as_ref(), args.forget)?,
+    };
+    if holds(&report) {
+        met.settle(&repo, &ledger);
+        if let Some(begun) = &begun {
+            begun.keep(&entries, &state);
+        }
+    }
     let verdict: Verdict = report.reasons().cloned().collect();
     let mut text = report::verification(&report, &ledger.to_string());
     if let Some(opened) = &opened {
         text.push_str(&format!("\n{}", opened.text().trim_end()));
     }
-    let mut answer = Answer::done(text).with("report", &report);
+    if let Some(begun) = &begun {
+        let (before, time) = (begun.from.size, begun.from.verified);
+        let when = time.map_or(String::new(), |time| format!(", the last of them at {time}"));
+        text.push_str(&format!(
+            "\nverified now: {now} entries; verified before by this copy: {before} entries{when}"
+        ));
+    }
+    let mut answer = met.tell(&mut text, Answer::default()).with("report", &report);
+    if let Some(begun) = &begun {
+        let facts = json!({"now": now, "before": begun.from.size, "verified_at": begun.from.verified});
+        answer = answer.with("incremental", facts);
+    }
+    answer = answer.saying(text);
     if let Some(opened) = &opened {
         answer = opened.tell(answer);
     }
@@ -154,6 +202,54 @@ fn witnessed(args: &Args, verifier: &mut Verifier, checkpoint: Option<&(String, 
     }
 }
 
+/// Whether every entry holds, whatever is missing or in doubt beside them.
+fn holds(report: &Report) -> bool {
+    let mut entries = report.checks.iter().filter(|check| check.name != Step::Completeness);
+    let doubts = [Code::RunOpen, Code::EntrySuspect, Code::NumberMissing];
+    entries.all(|check| check.outcome == Outcome::Held)
+        && report.reasons().all(|reason| doubts.contains(&reason.code))
+}
+
+/// A verifier behind what this copy verified before, shown what of that the remembered head and the checkpoint ask for.
+fn resumed(begun: &Begun, options: Options) -> Result<Verifier, Failure> {
+    let (view, from) = (&begun.view, &begun.from);
+    let asked =
+        [options.remembered.map(|head| head.seq), options.checkpoint_size.and_then(|s| s.checked_sub(1))];
+    let mut verifier = Verifier::resume(from.state.clone(), options);
+    if let Some(time) = from.verified {
+        verifier.verified_before(&from.commit, time);
+    }
+    for seq in asked.into_iter().flatten().filter(|seq| *seq < from.size) {
+        if let Some(line) = view.line(seq).map_err(Reason::from)? {
+            let root = view.root_after(seq + 1).map_err(Reason::from)?;
+            verifier.earlier(Head { leaf: line.leaf, root, seq });
+        }
+    }
+    Ok(verifier)
+}
+
+/// What became of the heads that others saw, where everything before holds.
+fn met(
+    repo: &Repository,
+    ledger: &LedgerRef,
+    tip: &Oid,
+    verifier: &Verifier,
+    begun: Option<&Begun>,
+    forget: bool,
+) -> Result<Met, Failure> {
+    if forget || verifier.stopped() {
+        return Ok(Met::default());
+    }
+    let state = verifier.state();
+    awaited::meet(repo, ledger, state.next_seq(), &mut |size| match begun {
+        Some(begun) if size <= begun.from.size => Ok(begun.view.root_after(size).map_err(Reason::from)?),
+        _ => {
+            let leaves = leaves::read(repo, tip, state)?;
+            Ok(merkle::root(&leaves[..usize::try_from(size).unwrap_or(usize::MAX).min(leaves.len())]))
+        }
+    })
+}
+
 /// Remembers the head that holds, whatever is missing or in doubt beside it, or keeps both where they contradict each other.
 fn remember(
     repo: &Repository,
@@ -166,11 +262,7 @@ fn remember(
     if let (5, Some(seen)) = (report.exit_code, seen) {
         return Ok(Some(repo.keep_fork(ledger, &seen.head, head)?));
     }
-    let entries = report.checks.iter().filter(|check| check.name != Step::Completeness);
-    let doubts = [Code::RunOpen, Code::EntrySuspect, Code::NumberMissing];
-    let holds = entries.into_iter().all(|check| check.outcome == Outcome::Held)
-        && report.reasons().all(|reason| doubts.contains(&reason.code));
-    if holds {
+    if holds(report) {
         // An auditor's copy may be read-only: what cannot be remembered does not spoil the verdict.
         if let Ok(lock) = repo.lock(LOCK_PATIENCE) {
             let _ = repo.remember_head(&lock, ledger, &SeenHead { head: *head, oid: oid.clone() });

@@ -14,9 +14,10 @@ use clap::Subcommand;
 use super::answer::{Answer, Failure, Ui};
 use super::keyring::{self, KeyArgs};
 use super::place::Place;
+use super::recall;
 use super::trust::{failure, read_text, verifier_key};
 use super::writing::LOCK_PATIENCE;
-use super::{checkpoint, leaves, replay, surroundings, witness_http};
+use super::{checkpoint, replay, surroundings, witness_http};
 use crate::digest::Digest;
 use crate::keys::Signer;
 use crate::ledger::{WitnessDirectory, WitnessIdentity};
@@ -151,12 +152,10 @@ fn init(dir: &Path, name: String, logs: &[String], key: &KeyArgs) -> Result<Answ
 
 /// The request for a checkpoint of this clone, and the checkpoint's size.
 pub(super) fn request(place: &Place, old: u64, file: Option<&Path>) -> Result<(String, u64), Failure> {
-    let (state, tip) = replay::trusted(place)?;
-    let (repo, ledger, _) = place.existing()?;
-    let (head, _, text) = checkpoint::given(&repo, &ledger, &state, file)?;
-    let all = leaves::read(&repo, &tip, &state)?;
-    let under = checkpoint::under_kept(&repo, &ledger, &all, &head, &text)?;
-    Ok((leaves::consistency(under, old, &text)?.to_text(), head.size()))
+    let here = recall::here(place)?;
+    let (head, _, text) = checkpoint::given(&here.repo, &here.ledger, &here.state, file)?;
+    let under = checkpoint::under_kept(&here, &head, &text)?;
+    Ok((under.consistency(old, &text)?.to_text(), head.size()))
 }
 
 pub(super) fn add(place: &Place, answer: &str, witnesses: &[String]) -> Result<Answer, Failure> {

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::answer::Failure;
+use super::recall;
 use crate::digest::Digest;
 use crate::dsse::Signatures;
 use crate::entry::{StoredEntry, Unsigned, VerifiedEntry, check, content_digest, file_digests};
+use crate::index::Listed;
 use crate::judge::Judge;
 use crate::keys::Signer;
 use crate::ledger::{Draft, HostLock, LedgerRef, Oid, Repository};
@@ -70,7 +72,7 @@ pub(super) fn append(
         let stored = StoredEntry { oid: String::new(), commit: commit.clone(), files: files.clone() };
         let mut next = state.clone();
         match admit(&stored, &mut next, facts) {
-            Ok(leaf) => admitted = Some((leaf, next)),
+            Ok(verified) => admitted = Some((verified, next)),
             Err(verdict) => {
                 refused = verdict;
                 return Err("the ledger's rules refuse it".into());
@@ -83,14 +85,19 @@ pub(super) fn append(
         return Err(refused.into());
     }
     let oid = appended?;
-    let (leaf, next) =
+    let (verified, next) =
         admitted.ok_or_else(|| Failure::because(Code::EntryMalformed, "the entry", "it was not rendered"))?;
     *state = next;
-    Ok(Appended { seq, oid, leaf })
+    recall::remember(repo, ledger, tip, Listed::of(&oid.to_string(), &verified, &files), state, time);
+    Ok(Appended { seq, oid, leaf: verified.leaf_hash() })
 }
 
 /// What a reader of the ledger would say to the entry.
-fn admit(stored: &StoredEntry, state: &mut State, facts: Option<&PacketFacts>) -> Result<Digest, Verdict> {
+fn admit(
+    stored: &StoredEntry,
+    state: &mut State,
+    facts: Option<&PacketFacts>,
+) -> Result<Box<VerifiedEntry>, Verdict> {
     let checked = check(stored);
     match checked.verified {
         Some(verified) => {
@@ -99,7 +106,7 @@ fn admit(stored: &StoredEntry, state: &mut State, facts: Option<&PacketFacts>) -
                 return Err(claims);
             }
             match state.apply(&verified, facts) {
-                admission if admission.accepted() => Ok(verified.leaf_hash()),
+                admission if admission.accepted() => Ok(Box::new(verified)),
                 admission => Err(admission.into_verdict()),
             }
         }

@@ -27,7 +27,7 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read_chain`].
     pub fn read_chain_up_to(&self, tip: &Oid, most: usize) -> Result<Vec<Oid>> {
-        Ok(self.walk_back(tip, None, most)?.0)
+        Ok(self.walk_back(tip, &mut |_| false, most)?.0)
     }
 
     /// The commits after `known` up to `tip`, oldest first. `None`: `known` is not among `tip`'s ancestors.
@@ -35,16 +35,29 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read_chain`]; `LIMIT_EXCEEDED` after `most` commits.
     pub fn read_chain_since(&self, tip: &Oid, known: &Oid, most: usize) -> Result<Option<Vec<Oid>>> {
-        let (chain, met) = self.walk_back(tip, Some(known), most)?;
+        let (chain, met) = self.walk_back(tip, &mut |id| id == known, most)?;
         Ok(met.then_some(chain))
     }
 
-    fn walk_back(&self, tip: &Oid, until: Option<&Oid>, most: usize) -> Result<(Vec<Oid>, bool)> {
+    /// The commits up to `tip` after the first one, going back, that is known; all where none is. Oldest first.
+    ///
+    /// # Errors
+    /// As [`Reader::read_chain`].
+    pub fn read_chain_until(&self, tip: &Oid, known: &mut dyn FnMut(&Oid) -> bool) -> Result<Vec<Oid>> {
+        Ok(self.walk_back(tip, known, MAX_ENTRIES)?.0)
+    }
+
+    fn walk_back(
+        &self,
+        tip: &Oid,
+        known: &mut dyn FnMut(&Oid) -> bool,
+        most: usize,
+    ) -> Result<(Vec<Oid>, bool)> {
         let mut chain = Vec::new();
         let mut buffer = Vec::new();
         let mut next = *tip;
         let met = loop {
-            if until == Some(&next) {
+            if known(&next) {
                 break true;
             }
             if chain.len() >= most {

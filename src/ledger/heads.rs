@@ -4,12 +4,13 @@
 //! `verify` compares a remembered head with what is there.
 //!
 //! ```text
-//! heads.json     {"heads":{"refs/heads/fix7-ledger/main":{"head":{…},"oid":…}},"version":1}
+//! heads.json     {"awaited":{"refs/heads/fix7-ledger/main":[{"by":"kim","note":"<signed note>","root":…,"size":42}]},
+//!                 "heads":{"refs/heads/fix7-ledger/main":{"head":{…},"oid":…}},"version":1}
 //! forks/main-41-<leaf>-<leaf>.json     {"found":{…},"ledger":…,"seen":{…}}     never overwritten
 //! forks/main-42-<root>-<note>.json     {"found":"<root>","ledger":…,"note":"<signed note>","size":42}
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -34,9 +35,28 @@ pub struct SeenHead {
     pub oid: String,
 }
 
+/// A head that another auditor signed and that this copy has not reached: what comes must contain it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwaitedHead {
+    /// How many entries.
+    pub size: u64,
+    /// The root over them.
+    pub root: Digest,
+    /// The name of the key that signed it.
+    pub by: String,
+    /// The signed note.
+    pub note: String,
+}
+
+/// Most awaited heads of a ledger: the newest of as many auditors as anybody has.
+const MAX_AWAITED: usize = 64;
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Remembered {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    awaited: BTreeMap<String, BTreeSet<AwaitedHead>>,
     heads: BTreeMap<String, SeenHead>,
     version: u8,
 }
@@ -77,6 +97,45 @@ impl Repository {
             return Ok(());
         }
         remembered.heads.insert(ledger.to_string(), head.clone());
+        remembered.version = 1;
+        self.write_note(&self.heads_file(), &remembered)
+    }
+
+    /// The heads of others that this copy has not reached yet, the nearest first.
+    ///
+    /// # Errors
+    /// As [`Repository::remembered_head`].
+    pub fn awaited_heads(&self, ledger: &LedgerRef) -> Result<Vec<AwaitedHead>> {
+        let awaited = self.remembered()?.awaited.remove(ledger.as_str());
+        Ok(awaited.unwrap_or_default().into_iter().collect())
+    }
+
+    /// Remembers the head of another auditor until this copy reaches it, durably.
+    ///
+    /// # Errors
+    /// As [`Repository::remember_head`]; `LIMIT_EXCEEDED` where too many are awaited already.
+    pub fn await_head(&self, _lock: &HostLock, ledger: &LedgerRef, head: AwaitedHead) -> Result<()> {
+        let mut remembered = self.remembered()?;
+        let awaited = remembered.awaited.entry(ledger.to_string()).or_default();
+        if awaited.len() >= MAX_AWAITED && !awaited.contains(&head) {
+            let most = format_args!("at most {MAX_AWAITED} awaited heads");
+            return Err(Error::expected(Code::LimitExceeded, self.heads_file().display(), most, "more"));
+        }
+        awaited.insert(head);
+        remembered.version = 1;
+        self.write_note(&self.heads_file(), &remembered)
+    }
+
+    /// Forgets awaited heads that this copy has reached: the remembered head is behind them now.
+    ///
+    /// # Errors
+    /// As [`Repository::remember_head`].
+    pub fn reach_heads(&self, _lock: &HostLock, ledger: &LedgerRef, reached: &[AwaitedHead]) -> Result<()> {
+        let mut remembered = self.remembered()?;
+        if let Some(awaited) = remembered.awaited.get_mut(ledger.as_str()) {
+            awaited.retain(|head| !reached.contains(head));
+        }
+        remembered.awaited.retain(|_, awaited| !awaited.is_empty());
         remembered.version = 1;
         self.write_note(&self.heads_file(), &remembered)
     }
@@ -167,6 +226,30 @@ mod tests {
         assert_eq!(repository.keep_fork(&main, &head(5, "d").head, &head(5, "e").head).expect("kept"), kept);
         assert_eq!(std::fs::read(&kept).expect("there"), proof);
         assert!(String::from_utf8_lossy(&proof).contains(&head(5, "e").head.leaf.to_string()));
+
+        let awaited = |size| AwaitedHead {
+            size,
+            root: Digest::of(b"root"),
+            by: "kim".to_owned(),
+            note: "a note".to_owned(),
+        };
+        for size in [9, 7, 9] {
+            repository.await_head(&lock, &main, awaited(size)).expect("written");
+        }
+        assert_eq!(repository.awaited_heads(&main).expect("reads"), [awaited(7), awaited(9)]);
+        assert_eq!(repository.awaited_heads(&other).expect("reads"), []);
+        repository.reach_heads(&lock, &main, &[awaited(7)]).expect("written");
+        assert_eq!(repository.awaited_heads(&main).expect("reads"), [awaited(9)]);
+        assert_eq!(repository.remembered_head(&main).expect("reads"), Some(head(5, "d")), "it stays");
+        for size in 10.. {
+            match repository.await_head(&lock, &main, awaited(size)) {
+                Ok(()) => assert!(size < 9 + MAX_AWAITED as u64),
+                Err(error) => {
+                    assert_eq!(error.code(), Code::LimitExceeded);
+                    break;
+                }
+            }
+        }
 
         std::fs::write(repository.heads_file(), "{}").expect("written");
         assert_eq!(repository.remembered_head(&main).err().map(|e| e.code()), Some(Code::Malformed));

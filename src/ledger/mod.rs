@@ -49,7 +49,7 @@ pub use append::{Draft, Render, Step};
 pub use bulk::Bulk;
 pub use child::{INHERITED, Surroundings};
 pub use error::{Error, Result};
-pub use heads::SeenHead;
+pub use heads::{AwaitedHead, SeenHead};
 pub use hooks::{HookKind, HookState, HookStatus};
 pub use lock::HostLock;
 pub use objects::{Kind, Oid, Reader, commit_id, parse_oid};

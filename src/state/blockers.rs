@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BlockerFacts, Index as _, Once, State};
+use super::{BlockerFacts, Index as _, IndexError, Once, State};
 use crate::digest::Digest;
 use crate::entry::VerifiedEntry;
 use crate::evidence::blockers::{CLONE_LEG, DUMP_LEG, ROLLBACK_BLOCKER, ROLLBACK_NEEDS};
@@ -27,8 +27,8 @@ use crate::verdict::{Code, Reason, Verdict};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Blockers {
-    /// Every map, its predecessor, and its bare form.
-    pub(super) maps: BTreeSet<Digest>,
+    /// Whether there was a map. Which ones, the records know: each, its predecessor and its bare form.
+    mapped: bool,
     open: BTreeSet<String>,
     shapes: BTreeMap<String, BlockerShape>,
     decisions: Vec<Decision>,
@@ -131,15 +131,13 @@ impl State {
     pub fn map_holds(&self, facts: &BlockerFacts, place: &str) -> Verdict {
         let mut verdict = Verdict::default();
         let refused = |what: String| Reason::new(Code::BlockersInvalid, format_args!("{place}{what}"));
-        let known = &self.summary.blockers.maps;
-        // One that differs from a known map in its claims alone continues it: each claim is compared with the decisions.
-        let continues = known.is_empty()
-            || facts.previous.is_some_and(|previous| known.contains(&previous))
-            || known.contains(&facts.bare);
-        verdict.require(continues, || {
-            let found = facts.previous.map_or("none".to_owned(), |d| d.to_string());
-            refused("the previous blocker map".to_owned()).values("a map of this ledger", found)
-        });
+        match self.continues(facts) {
+            Ok(continues) => verdict.require(continues, || {
+                let found = facts.previous.map_or("none".to_owned(), |d| d.to_string());
+                refused("the previous blocker map".to_owned()).values("a map of this ledger", found)
+            }),
+            Err(error) => verdict.push(error.into()),
+        }
         for gone in self.summary.blockers.open.difference(&facts.open) {
             let closed = self.closed(gone).is_some() && facts.shapes.contains_key(gone);
             verdict.require(closed, || {
@@ -161,6 +159,15 @@ impl State {
         }
         verdict.merge(self.map_claims(facts, place));
         verdict
+    }
+
+    /// Whether a map continues a known one. One that differs from a known map in its claims alone does: each claim is
+    /// compared with the decisions.
+    fn continues(&self, facts: &BlockerFacts) -> Result<bool, IndexError> {
+        let known = |map: &Digest| self.records.used(&Once::map(map));
+        Ok(!self.summary.blockers.mapped
+            || facts.previous.as_ref().map_or(Ok(false), known)?
+            || known(&facts.bare)?)
     }
 
     /// What a map claims beyond what the owners decided.
@@ -196,9 +203,11 @@ impl State {
 
     /// Takes note of a judged blocker map.
     pub(super) fn note_blockers(&mut self, facts: &BlockerFacts) {
+        for map in facts.previous.iter().chain([&facts.map, &facts.bare]) {
+            self.records.mark_used(Once::map(map));
+        }
         let blockers = &mut self.summary.blockers;
-        blockers.maps.extend(facts.previous);
-        blockers.maps.extend([facts.map, facts.bare]);
+        blockers.mapped = true;
         blockers.open.extend(facts.open.iter().cloned());
         for (id, now) in &facts.shapes {
             let shape = blockers.shapes.entry(id.clone()).or_default();

@@ -278,9 +278,12 @@ impl State {
         Ok(rehearsals)
     }
 
-    /// The digests of the blocker maps so far, each predecessor and bare form included.
-    pub fn blocker_maps(&self) -> &BTreeSet<Digest> {
-        &self.summary.blockers.maps
+    /// The newest rehearsal with its leaf.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub fn last_rehearsal(&self) -> Result<Option<(Digest, RehearsalRecord)>, IndexError> {
+        self.records.last_rehearsal()
     }
 
     /// The `allowed_signers` file for `git log --show-signature`: the keys that may sign entries, sorted by name.

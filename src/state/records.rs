@@ -33,7 +33,7 @@ impl From<IndexError> for Reason {
     }
 }
 
-/// Something that may be used once: a nonce, or a name within its kind. The first 16 bytes of a domain-separated
+/// Something that was there before: a nonce or a name within its kind, which may be used once, or a blocker map. The first 16 bytes of a domain-separated
 /// SHA-256; whoever makes two names collide only has the second one refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Once([u8; 16]);
@@ -57,6 +57,11 @@ impl Once {
     /// A document that a decision rests on.
     pub fn document(digest: &Digest) -> Once {
         Once::of("document", digest.as_bytes())
+    }
+
+    /// A blocker map, which later ones may continue.
+    pub fn map(map: &Digest) -> Once {
+        Once::of("map", map.as_bytes())
     }
 
     /// Takes 16 bytes that were one.
@@ -112,6 +117,10 @@ pub trait Index: std::fmt::Debug + Send + Sync {
     fn grants(&self) -> Result<Vec<(Digest, GrantRecord)>, IndexError>;
     /// Every rehearsal.
     fn rehearsals(&self) -> Result<Vec<(Digest, RehearsalRecord)>, IndexError>;
+    /// The newest rehearsal.
+    fn last_rehearsal(&self) -> Result<Option<(Digest, RehearsalRecord)>, IndexError> {
+        Ok(self.rehearsals()?.into_iter().max_by_key(|(_, record)| record.seq))
+    }
 }
 
 /// Records in memory: all of them in a full verification, else those since the base.
@@ -253,6 +262,12 @@ impl Index for Records {
 
     fn rehearsals(&self) -> Result<Vec<(Digest, RehearsalRecord)>, IndexError> {
         self.listed(|index| index.rehearsals())
+    }
+
+    fn last_rehearsal(&self) -> Result<Option<(Digest, RehearsalRecord)>, IndexError> {
+        // Where the overlay has changed the base's newest, it has all of its own, this one among them.
+        let last = self.listed(|index| Ok(index.last_rehearsal()?.into_iter().collect()))?;
+        Ok(last.into_iter().max_by_key(|(_, record)| record.seq))
     }
 }
 

@@ -35,9 +35,11 @@ use crate::digest::Digest;
 use crate::entry::{Checked, GitId, StoredEntry, VerifiedEntry};
 use crate::state::{PacketFacts, State};
 use crate::statement::{Kind, Statement};
+use crate::time::Timestamp;
 use crate::verdict::{Code, Reason, Verdict};
 
 mod checkpoint;
+mod earlier;
 mod report;
 
 pub use crate::entry::check;
@@ -88,6 +90,7 @@ pub struct Verifier {
     root_at_checkpoint: Option<Digest>,
     witnessed: Option<Signed>,
     unjudged: bool,
+    before: Option<(u64, Timestamp)>,
 }
 
 impl Verifier {
@@ -111,6 +114,7 @@ impl Verifier {
             root_at_checkpoint: None,
             witnessed: None,
             unjudged: false,
+            before: None,
         };
         verifier.meet_remembered();
         verifier
@@ -240,24 +244,6 @@ impl Verifier {
         Some(Head { leaf: self.state.last_leaf(), root: self.state.root(), seq })
     }
 
-    /// Compares with the remembered head where its position is reached, and notes the root where the checkpoint ends.
-    fn meet_remembered(&mut self) {
-        if self.options.checkpoint_size == Some(self.state.next_seq()) {
-            self.root_at_checkpoint = Some(self.state.root());
-        }
-        let (Some(remembered), Some(head)) = (self.options.remembered, self.head()) else {
-            return;
-        };
-        if head.seq == remembered.seq {
-            self.remembered_met = true;
-            if head != remembered {
-                let object = format!("entry {}", head.seq);
-                let reason = Reason::new(Code::Forked, object).values(remembered, head);
-                self.found.merge(Step::Completeness, reason.into());
-            }
-        }
-    }
-
     fn completeness(&mut self) {
         let mut verdict = Verdict::default();
         if self.options.shallow {
@@ -296,6 +282,12 @@ impl Verifier {
         if let Some(at) = self.stopped {
             let text = format!("entry {at} and all after it: chain, authority, packets and grants");
             gap(GapKind::ReplayStopped, text);
+        }
+        if let Some((size, time)) = self.before {
+            let text = format!(
+                "the {size} entries that this copy verified before, the last of them at {time}: they were not read again"
+            );
+            gap(GapKind::VerifiedBefore, text);
         }
         if self.announced > self.seen {
             let text =

@@ -127,6 +127,8 @@ pub enum GapKind {
     ReplayStopped,
     /// Entries were not read.
     NotRead,
+    /// Entries were verified before, and not read again.
+    VerifiedBefore,
     /// Packets were not judged.
     NotJudged,
     /// A shallow clone.

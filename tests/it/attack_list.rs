@@ -262,7 +262,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
         39,
         "the program's own notes changed",
         &[
-            "a_truncated_note_of_the_state_is_made_again",
+            "an_index_that_is_gone_damaged_or_cut_is_made_again",
             "a_truncated_memory_of_heads_is_told_and_not_taken_for_none",
             "a_forged_commit_graph_is_not_believed",
         ],

@@ -114,25 +114,6 @@ fn a_flipped_byte_of_a_pack_is_never_verified_and_never_a_panic() {
 }
 
 #[test]
-fn a_truncated_note_of_the_state_is_made_again() {
-    let stage = Stage::new();
-    let note = stage.scratch.path("work/.git/fix7-ledger/state-main.json");
-    let good = fs::read(&note).expect("there");
-    for length in [0, 1, good.len() / 2, good.len() - 1] {
-        fs::write(&note, &good[..length]).expect("written");
-        stage.us(&["status", "--repo", "work"]).ok();
-        assert_eq!(fs::read(&note).expect("there"), good, "{length} bytes");
-    }
-    // A note that others could have written is none.
-    use std::os::unix::fs::PermissionsExt as _;
-    let forged = String::from_utf8(good.clone()).expect("JSON").replace("\"anna\"", "\"eve\"");
-    fs::write(&note, forged).expect("written");
-    fs::set_permissions(&note, fs::Permissions::from_mode(0o666)).expect("its mode");
-    stage.us(&["export", "pem", "--repo", "work", "anna"]).ok();
-    stage.verify("work").ok();
-}
-
-#[test]
 fn a_truncated_memory_of_heads_is_told_and_not_taken_for_none() {
     let stage = Stage::new();
     let heads = stage.scratch.path("server.git/fix7-ledger/heads.json");

@@ -101,7 +101,7 @@ fn torn_and_nul_tailed_files_are_made_again_or_named() {
         (git.join("packed-refs"), false),
         (newest("pack"), false),
         (newest("idx"), false),
-        (git.join("fix7-ledger/state-main.json"), true),
+        (stage.index("work/.git"), true),
         (git.join("fix7-ledger/heads.json"), false),
     ];
     let mut acknowledged = names(&stage, "work");

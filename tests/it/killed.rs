@@ -11,10 +11,13 @@ use crate::stage::Stage;
 
 /// The calls that an append changes files by, of every architecture, each with how often at least one append makes them
 /// where it makes them at all.
-const CALLS: [(&str, usize); 9] = [
+const CALLS: [(&str, usize); 12] = [
     ("?openat", 3),
     ("?write", 4),
+    ("?pwrite64", 6),
+    ("?ftruncate", 1),
     ("?fsync", 5),
+    ("?fdatasync", 1),
     ("?rename", 1),
     ("?renameat", 3),
     ("?renameat2", 1),

@@ -56,6 +56,8 @@ mod damage;
 mod race;
 mod killed;
 mod faults;
+mod index;
+mod incremental;
 mod ci_gate;
 mod servers;
 mod vectors;

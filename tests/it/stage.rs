@@ -11,7 +11,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fix7_ledger::entry::StoredEntry;
@@ -157,6 +157,20 @@ impl Stage {
         let reader = repository.reader();
         let chain = reader.read_chain(&tip).expect("a chain");
         chain.iter().map(|oid| reader.read_entry(oid).expect("an entry")).collect()
+    }
+
+    /// The file of the index in a git directory: the newest one.
+    pub fn index(&self, git: &str) -> PathBuf {
+        let notes = self.scratch.path(git).join("fix7-ledger");
+        let below = |directory: &Path| -> Vec<PathBuf> {
+            let entries = fs::read_dir(directory).into_iter().flatten();
+            entries.map(|entry| entry.expect("an entry").path()).collect()
+        };
+        let own = |path: &PathBuf| {
+            path.is_dir() && path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("index-"))
+        };
+        let files = below(&notes).into_iter().filter(own).flat_map(|directory| below(&directory));
+        files.filter(|path| path.extension().is_some_and(|e| e == "sqlite")).max().expect("an index")
     }
 
     /// The secret half of a key of the stage.
