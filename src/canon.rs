@@ -27,6 +27,7 @@ use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use unicode_normalization::{IsNormalized, is_nfc_quick};
 
+mod containers;
 mod quick;
 mod write;
 

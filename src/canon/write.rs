@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde::ser::{self, Error as _, Serializer};
-use serde_json::{Error, Value};
+use serde::ser::{Error as _, Serializer};
+use serde_json::Error;
 
+use super::containers::{Array, Object};
 use super::{MAX_DEPTH, MAX_INTEGER, checked_text, is_integer};
 
 /// The canonical bytes of `value`.
@@ -21,21 +22,22 @@ pub(super) fn bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> 
     Ok(writer.out)
 }
 
-struct Writer {
-    out: Vec<u8>,
+/// What was written so far, and where it stands.
+pub(super) struct Writer {
+    pub(super) out: Vec<u8>,
     /// How many arrays and objects what is written stands in.
-    depth: usize,
+    pub(super) depth: usize,
     /// The fields of all objects under way, the innermost's last.
-    fields: Vec<Field>,
+    pub(super) fields: Vec<Field>,
     /// Where an object's bytes are while they are put in order.
     scratch: Vec<u8>,
 }
 
 /// A field's name, and where it is written, the comma behind it included.
-struct Field {
-    name: Cow<'static, str>,
-    from: usize,
-    to: usize,
+pub(super) struct Field {
+    pub(super) name: Cow<'static, str>,
+    pub(super) from: usize,
+    pub(super) to: usize,
 }
 
 impl Writer {
@@ -62,7 +64,7 @@ impl Writer {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Error> {
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Error> {
         checked_text::<Error>(text)?;
         self.out.push(b'"');
         let bytes = text.as_bytes();
@@ -98,7 +100,7 @@ impl Writer {
         Ok(())
     }
 
-    fn deeper(&mut self) -> Result<(), Error> {
+    pub(super) fn deeper(&mut self) -> Result<(), Error> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::custom(format_args!("nested deeper than {MAX_DEPTH}")));
         }
@@ -119,7 +121,7 @@ impl Writer {
     }
 
     /// Puts an object's fields, which are written from `from` on, in order. Of two with one name, the later counts.
-    fn sort(&mut self, from: usize, first: usize) {
+    pub(super) fn sort(&mut self, from: usize, first: usize) {
         let fields = &mut self.fields[first..];
         fields.sort_by(|one, other| order(&one.name, &other.name));
         self.scratch.clear();
@@ -140,7 +142,7 @@ impl Writer {
         self.deeper()
     }
 
-    fn end_variant(&mut self) {
+    pub(super) fn end_variant(&mut self) {
         self.depth -= 1;
         self.out.push(b'}');
     }
@@ -273,144 +275,10 @@ impl<'a> Serializer for &'a mut Writer {
     }
 }
 
-/// An array under way.
-struct Array<'a> {
-    writer: &'a mut Writer,
-    items: usize,
-    /// It is the value of a variant.
-    wrapped: bool,
-}
-
-impl Array<'_> {
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        if self.items > 0 {
-            self.writer.out.push(b',');
-        }
-        self.items += 1;
-        value.serialize(&mut *self.writer)
-    }
-
-    fn close(self) {
-        self.writer.depth -= 1;
-        self.writer.out.push(b']');
-        if self.wrapped {
-            self.writer.end_variant();
-        }
-    }
-}
-
-macro_rules! array {
-    ($($trait:ident $item:ident)*) => {
-        $(impl ser::$trait for Array<'_> {
-            type Ok = ();
-            type Error = Error;
-            fn $item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-                self.item(value)
-            }
-            fn end(self) -> Result<(), Error> {
-                self.close();
-                Ok(())
-            }
-        })*
-    };
-}
-array! {
-    SerializeSeq serialize_element
-    SerializeTuple serialize_element
-    SerializeTupleStruct serialize_field
-    SerializeTupleVariant serialize_field
-}
-
-/// An object under way.
-struct Object<'a> {
-    writer: &'a mut Writer,
-    /// Where its first field is written.
-    from: usize,
-    /// Where its first field stands among those of all objects.
-    first: usize,
-    /// The name of the value that comes next.
-    next: Option<String>,
-    /// It is the value of a variant.
-    wrapped: bool,
-}
-
-impl Object<'_> {
-    /// A field, written with a comma behind it.
-    fn field<T: Serialize + ?Sized>(&mut self, name: Cow<'static, str>, value: &T) -> Result<(), Error> {
-        let from = self.writer.out.len();
-        self.writer.text(&name)?;
-        self.writer.out.push(b':');
-        self.writer.deeper()?;
-        value.serialize(&mut *self.writer)?;
-        self.writer.depth -= 1;
-        self.writer.out.push(b',');
-        let to = self.writer.out.len();
-        self.writer.fields.push(Field { name, from, to });
-        Ok(())
-    }
-
-    fn close(self) {
-        let Object { writer, from, first, wrapped, next: _ } = self;
-        if !writer.fields[first..].is_sorted_by(|one, other| order(&one.name, &other.name).is_lt()) {
-            writer.sort(from, first);
-        }
-        writer.fields.truncate(first);
-        match writer.out.len() > from {
-            true => writer.out.pop(),
-            false => None,
-        };
-        writer.out.push(b'}');
-        if wrapped {
-            writer.end_variant();
-        }
-    }
-}
-
 /// RFC 8785: by UTF-16 units, which is the order of the bytes where all are ASCII.
-fn order(one: &str, other: &str) -> std::cmp::Ordering {
+pub(super) fn order(one: &str, other: &str) -> std::cmp::Ordering {
     match one.is_ascii() && other.is_ascii() {
         true => one.cmp(other),
         false => one.encode_utf16().cmp(other.encode_utf16()),
-    }
-}
-
-macro_rules! fields {
-    ($($trait:ident)*) => {
-        $(impl ser::$trait for Object<'_> {
-            type Ok = ();
-            type Error = Error;
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-                self.field(Cow::Borrowed(name), value)
-            }
-            fn end(self) -> Result<(), Error> {
-                self.close();
-                Ok(())
-            }
-        })*
-    };
-}
-fields! { SerializeStruct SerializeStructVariant }
-
-impl ser::SerializeMap for Object<'_> {
-    type Ok = ();
-    type Error = Error;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.next = Some(match serde_json::to_value(key)? {
-            Value::String(name) => name,
-            name @ (Value::Number(_) | Value::Bool(_)) => name.to_string(),
-            _ => return Err(Error::custom("a name is a text")),
-        });
-        Ok(())
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let name = self.next.take().unwrap_or_default();
-        self.field(Cow::Owned(name), value)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        self.close();
-        Ok(())
     }
 }

@@ -33,6 +33,9 @@ pub use lock::TargetLock;
 pub use plan::Plan;
 pub use shared::Shared;
 
+use crate::canon;
+use crate::digest::Digest;
+
 /// The facts of one rehearsal, and the plan that it followed. Clones share what none of them changes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
@@ -55,6 +58,16 @@ impl Facts {
         plan: Plan,
     ) -> Facts {
         Facts { lock: lock.into(), execution: execution.into(), rollback: rollback.into(), plan: plan.into() }
+    }
+
+    /// The digest by which evidence quotes its lock. One that cannot be written is quoted by nothing.
+    pub fn lock_digest(&self) -> Digest {
+        self.lock.digest(|lock| canon::to_vec(lock).map_or(Digest::ZERO, |bytes| Digest::of(&bytes)))
+    }
+
+    /// The plan's digest ([`Plan::digest`]).
+    pub fn plan_digest(&self) -> Digest {
+        self.plan.digest(Plan::digest)
     }
 
     /// A copy that shares nothing: what is changed behind the back of one is not changed in the other.

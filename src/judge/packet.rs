@@ -10,6 +10,11 @@
 //! statement  subjects, tree, result                               CONTENT_MISMATCH SCOPE_LIFT
 //! claims     the gate, with the statement's mentions              CLAIM_FOUND UNDECIDABLE
 //! ```
+//!
+//! A [`Judge`] remembers, while it lives, three things that depend on the policy alone, so that a ledger whose packets
+//! repeat is judged faster and no otherwise: packets against which nothing speaks (by all their files and mentions), texts
+//! in which the gate found nothing (by their bytes and how they are read), and what a short run of letters decodes to.
+//! What is refused is looked at again each time, and nothing is kept on disk: every process judges for itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

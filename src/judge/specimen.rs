@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::canon;
 use crate::digest::Digest;
 use crate::evidence::entry::{
     Algorithms, DirectoryFacts, Entry, ExecutorFacts, ROLLBACK_SCHEMA, RollbackEvidence, SnapshotFacts,
@@ -113,7 +112,7 @@ pub fn quoted(mut facts: Facts) -> Facts {
 
 /// As [`quoted`], in place.
 pub fn quote(facts: &mut Facts) {
-    let digest = canon::to_vec(&facts.lock).map_or(Digest::ZERO, |bytes| Digest::of(&bytes));
+    let digest = facts.lock_digest();
     facts.execution.lock = digest;
     facts.rollback.lock = digest;
 }

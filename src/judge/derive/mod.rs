@@ -36,7 +36,7 @@ pub use decision::{lifted, lifted_decision};
 use super::gate::Gate;
 use super::probes::Run;
 use super::request;
-use super::validator::{self as rules, Judgement, Quoted};
+use super::validator::Judgement;
 use crate::canon::{self, CanonError};
 use crate::digest::Digest;
 use crate::evidence::blockers::BlockerMap;
@@ -102,10 +102,9 @@ pub(super) fn derive_asked(
     gate: Option<&Gate>,
     asked: &Verdict,
 ) -> Result<Derived, DeriveError> {
-    let quoted = Quoted::of(facts);
-    let judgement = rules::judge_quoting(facts, policy, quoted);
-    let run = super::probes::run_asked(facts, policy, &judgement, quoted, asked);
-    let mut draft = Draft::new(facts, policy, &judgement, quoted);
+    let judgement = super::validator::judge(facts, policy);
+    let run = super::probes::run_asked(facts, policy, &judgement, asked);
+    let mut draft = Draft::new(facts, policy, &judgement);
     draft.add(LOCK, &facts.lock)?;
     draft.add(EXECUTION, &facts.execution)?;
     draft.add(ROLLBACK, &facts.rollback)?;
@@ -167,7 +166,6 @@ struct Draft<'a> {
     facts: &'a Facts,
     policy: &'a Policy,
     judgement: &'a Judgement,
-    quoted: Quoted,
     files: BTreeMap<String, Vec<u8>>,
     /// Of the documents.
     digests: BTreeMap<&'static str, Digest>,
@@ -175,9 +173,9 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement, quoted: Quoted) -> Draft<'a> {
+    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement) -> Draft<'a> {
         let (files, digests, held) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Draft { facts, policy, judgement, quoted, files, digests, held }
+        Draft { facts, policy, judgement, files, digests, held }
     }
 
     fn add<T: serde::Serialize>(&mut self, path: &'static str, document: &T) -> Result<(), DeriveError> {

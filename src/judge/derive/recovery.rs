@@ -53,7 +53,7 @@ pub(super) fn proof(draft: &Draft<'_>) -> RecoveryProof {
                 })
                 .collect(),
         },
-        fabricated: probes::fabricated(facts, draft.policy, draft.judgement, draft.quoted)
+        fabricated: probes::fabricated(facts, draft.policy, draft.judgement)
             .map(|(leg, verdict)| {
                 let mut reasons: Vec<Code> = verdict.reasons().iter().map(|reason| reason.code).collect();
                 reasons.sort_unstable();

@@ -46,6 +46,7 @@ fn blind() -> Gate {
         finder: Finder::new(&none),
         words: Words::new(&none),
         policy: Policy::default_policy(),
+        runs: Memory::default(),
         clean: Known::default(),
     }
 }

@@ -14,7 +14,7 @@ use std::io::Read;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use super::runs::MIN_PLAIN;
+use super::digits::MIN_PLAIN;
 
 /// Bytes that tell whether a text is UTF-16.
 const MAX_SAMPLE: usize = 4096;

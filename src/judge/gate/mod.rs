@@ -32,6 +32,7 @@
 
 mod claims;
 mod decode;
+mod digits;
 mod json;
 mod letters;
 mod machine;
@@ -52,6 +53,7 @@ mod tests;
 
 use claims::{Finder, Reach};
 use json::Words;
+use runs::Memory;
 use views::{Examined, Manner, Walk};
 
 use super::known::Known;
@@ -151,6 +153,7 @@ pub struct Gate {
     policy: Policy,
     finder: Finder,
     words: Words,
+    runs: Memory,
     /// Texts in which nothing was found, each with the channel that it was read as.
     clean: Known,
 }
@@ -163,6 +166,7 @@ impl Gate {
             finder: Finder::new(claims),
             words: Words::new(claims),
             policy: policy.clone(),
+            runs: Memory::default(),
             clean: Known::default(),
         }
     }
@@ -313,7 +317,7 @@ impl Gate {
         };
         let manner = Manner { reach, decoded_reach, thorough: strictness > Strictness::Ordinary };
         let Examined { findings, undecided } =
-            Walk::examine(&self.finder, &self.words, self.policy.limits(), manner, bytes);
+            Walk::examine(&self.finder, &self.words, &self.runs, self.policy.limits(), manner, bytes);
         for finding in findings {
             let line = finding.line.map(|line| format!(", line {line}")).unwrap_or_default();
             let layers = match finding.layers.is_empty() {

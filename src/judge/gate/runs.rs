@@ -8,15 +8,17 @@
 //! numbers             80 82 79    50:52:4f    0x50, 0x52    01010000
 //! ```
 
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
 use super::decode::{is_packed, number, opaque_format, wide};
+use super::digits::{BASE32, BASE64, HEX, MIN_PLAIN, NONE, holds_text, long_runs, unpacked};
 use super::letters;
 
 /// Shortest base64 or base32 run in characters: below it no token fits.
 const MIN_RUN: usize = 10;
 /// Shortest hexadecimal run in digits: as above.
 const MIN_HEX: usize = 12;
-/// Characters of text in a row that make a run worth reading: fewer come about by chance, and hold no token.
-pub(super) const MIN_PLAIN: usize = 7;
 /// Letters from which on a word may be a piece of base32.
 const MAX_WORD: usize = 12;
 /// Capitals from which on a word may be a piece of base64 or base32.
@@ -25,6 +27,21 @@ const MAX_CAPITALS: usize = 7;
 const MAX_NUMBERS: usize = 2;
 /// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
 const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
+
+/// Longest run that is remembered, in characters: names are shorter.
+const MOST_REMEMBERED: usize = 64;
+/// Most runs remembered: some MiB at worst.
+const MOST_RUNS: usize = 1 << 13;
+
+/// What short runs hold, as far as they were met: a packet's own names are runs, and recur in every packet. What a run
+/// holds depends on nothing else; full, all is forgotten.
+#[derive(Default)]
+pub(super) struct Memory(RwLock<HashMap<Box<[u8]>, Remembered>>);
+
+struct Remembered {
+    text: Box<[u8]>,
+    muted_bytes: usize,
+}
 
 /// What the runs of a text hold.
 #[derive(Default)]
@@ -39,37 +56,43 @@ pub(super) struct Runs {
     pub(super) opaque: Option<&'static str>,
 }
 
-const NONE: u8 = 255;
-
-const fn alphabet(first: &[u8], second: &[u8]) -> [u8; 256] {
-    let mut table = [NONE; 256];
-    let mut i = 0;
-    while i < first.len() {
-        table[first[i] as usize] = i as u8;
-        table[second[i] as usize] = i as u8;
-        i += 1;
-    }
-    table
-}
-
-static BASE64: [u8; 256] = alphabet(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-);
-static BASE32: [u8; 256] = alphabet(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567");
-static HEX: [u8; 256] = alphabet(b"0123456789abcdef", b"0123456789ABCDEF");
-
 /// Reads every run of `text`.
-pub(super) fn runs(text: &[u8]) -> Runs {
+pub(super) fn runs(text: &[u8], memory: &Memory) -> Runs {
     let mut runs = Runs::default();
     let is_digit = |b: u8| BASE64[b as usize] != NONE;
-    long_runs(text, MIN_RUN, is_digit, |from, to| runs.run(&text[from..to]));
+    long_runs(text, MIN_RUN, is_digit, |from, to| runs.met(&text[from..to], memory));
     runs.wrapped(text);
     runs.numbers(text);
     runs
 }
 
 impl Runs {
+    /// A run as it is met in a text.
+    fn met(&mut self, run: &[u8], memory: &Memory) {
+        if run.len() > MOST_REMEMBERED {
+            return self.run(run);
+        }
+        if let Some(known) = memory.0.read().unwrap_or_else(PoisonError::into_inner).get(run) {
+            self.text.extend_from_slice(&known.text);
+            self.muted_bytes += known.muted_bytes;
+            return;
+        }
+        let mut own = Runs::default();
+        own.run(run);
+        self.text.extend_from_slice(&own.text);
+        self.muted_bytes += own.muted_bytes;
+        if own.packed.is_empty() && own.opaque.is_none() {
+            let mut runs = memory.0.write().unwrap_or_else(PoisonError::into_inner);
+            if runs.len() >= MOST_RUNS {
+                runs.clear();
+            }
+            runs.insert(run.into(), Remembered { text: own.text.into(), muted_bytes: own.muted_bytes });
+            return;
+        }
+        self.packed.append(&mut own.packed);
+        self.opaque = own.opaque.or(self.opaque);
+    }
+
     fn run(&mut self, run: &[u8]) {
         let hex = run.iter().all(|&b| HEX[b as usize] != NONE);
         if hex && run.len() >= MIN_HEX {
@@ -198,67 +221,6 @@ impl Runs {
     }
 }
 
-/// Calls `each` with the bounds of each run of at least `least` digits, the longest that there is. Looks first where
-/// a run from here on would have to be still: most of a text is passed over.
-fn long_runs(text: &[u8], least: usize, is_digit: impl Fn(u8) -> bool, mut each: impl FnMut(usize, usize)) {
-    let mut at = 0;
-    while let Some(&byte) = text.get(at + least - 1) {
-        if !is_digit(byte) {
-            at += least;
-            continue;
-        }
-        let before = &text[at..at + least - 1];
-        let from = at + before.iter().rposition(|&b| !is_digit(b)).map_or(0, |last| last + 1);
-        let rest = &text[at + least..];
-        let to = at + least + rest.iter().position(|&b| !is_digit(b)).unwrap_or(rest.len());
-        if to - from >= least {
-            each(from, to);
-        }
-        at = to + 1;
-    }
-}
-
-/// Adds what a run stands for: `BITS` bits a digit, and whole bytes after `GROUP` of them.
-fn unpacked<const BITS: usize, const GROUP: usize>(run: &[u8], alphabet: &[u8; 256], into: &mut Vec<u8>) {
-    let groups = run.chunks_exact(GROUP);
-    let rest = groups.remainder();
-    let read =
-        |digits: &[u8]| digits.iter().fold(0u64, |held, &b| held << BITS | u64::from(alphabet[b as usize]));
-    for group in groups {
-        into.extend_from_slice(&read(group).to_be_bytes()[8 - GROUP * BITS / 8..]);
-    }
-    let spare = rest.len() * BITS % 8;
-    into.extend_from_slice(&(read(rest) >> spare).to_be_bytes()[8 - rest.len() * BITS / 8..]);
-}
-
-/// What text is made of, and what escapes it: chance makes other bytes often enough.
-static TEXT: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0usize;
-    while b < 128 {
-        table[b] = (b as u8).is_ascii_alphanumeric();
-        b += 1;
-    }
-    let more = *b"\0\t\n\r _-./\\%&#;=+:,@$!|{}\"'";
-    let mut i = 0;
-    while i < more.len() {
-        table[more[i] as usize] = true;
-        i += 1;
-    }
-    table
-};
-
-/// What no character of a row of text has in it.
-static BREAKS: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut b = 0usize;
-    while b < 256 {
-        table[b] = if b < 0x80 { !TEXT[b] } else { matches!(b, 0xc0 | 0xc1 | 0xf5..=0xff) };
-        b += 1;
-    }
-    table
-};
-
 /// Whether a text may be a piece that was cut out of something encoded: it has an escape's characters, or it is not
 /// made of words, each in one case and no longer than words are.
 pub(super) fn could_be_cut(text: &[u8]) -> bool {
@@ -274,36 +236,6 @@ pub(super) fn could_be_cut(text: &[u8]) -> bool {
         (letters || digits) && word.len() < MAX_WORD
     });
     !all_words || numbers > MAX_NUMBERS || text.iter().any(|b| matches!(b, b'\\' | b'%' | b'&' | b'='))
-}
-
-/// Whether some characters in a row are text: letters and what separates or escapes them (zero bytes pass: UTF-16),
-/// or UTF-8.
-fn holds_text(bytes: &[u8]) -> bool {
-    let is_tail = |at: usize| bytes.get(at).is_some_and(|b| b & 0xc0 == 0x80);
-    let (mut row, mut at) = (0, 0);
-    while let Some(&byte) = bytes.get(at) {
-        if row == 0 {
-            // A row that begins here needs so many bytes, none of which breaks it off.
-            let Some(next) = bytes.get(at..at + MIN_PLAIN) else { return false };
-            if let Some(last) = next.iter().rposition(|&b| BREAKS[b as usize]) {
-                at += last + 1;
-                continue;
-            }
-        }
-        let length = match byte {
-            0..0x80 => usize::from(TEXT[byte as usize]),
-            0xc2..=0xdf if is_tail(at + 1) => 2,
-            0xe0..=0xef if is_tail(at + 1) && is_tail(at + 2) => 3,
-            0xf0..=0xf4 if (1..4).all(|n| is_tail(at + n)) => 4,
-            _ => 0,
-        };
-        row = if length == 0 { 0 } else { row + 1 };
-        if row >= MIN_PLAIN && byte != 0 {
-            return true;
-        }
-        at += length.max(1);
-    }
-    false
 }
 
 /// `text` with an `x` for each digest in it, a run of exactly 40 or 64 small hexadecimal digits that holds no text:
@@ -339,84 +271,44 @@ mod tests {
 
     use super::*;
 
-    /// The digits one after the other, as the rule says it.
-    fn unpacked_slowly(run: &[u8], alphabet: &[u8; 256], bits: u32) -> Vec<u8> {
-        let (mut bytes, mut held, mut count) = (Vec::new(), 0u32, 0u32);
-        for &b in run {
-            held = held << bits | u32::from(alphabet[b as usize]);
-            count += bits;
-            if count >= 8 {
-                count -= 8;
-                bytes.push((held >> count) as u8);
-                held &= (1 << count) - 1;
-            }
-        }
-        bytes
-    }
-
-    /// Seven characters of text in a row, at any place.
-    fn holds_text_slowly(bytes: &[u8]) -> bool {
-        (0..bytes.len()).any(|from| {
-            let (mut at, mut row) = (from, 0);
-            while let Some(&byte) = bytes.get(at) {
-                let length = match byte {
-                    0..0x80 if TEXT[byte as usize] => 1,
-                    0xc2..=0xdf => 2,
-                    0xe0..=0xef => 3,
-                    0xf0..=0xf4 => 4,
-                    _ => return false,
-                };
-                let tails = bytes.get(at + 1..at + length);
-                if !tails.is_some_and(|tails| tails.iter().all(|b| b & 0xc0 == 0x80)) {
-                    return false;
-                }
-                row += 1;
-                if row >= MIN_PLAIN && byte != 0 {
-                    return true;
-                }
-                at += length;
-            }
-            false
-        })
+    fn told(runs: Runs) -> (Vec<u8>, Vec<Vec<u8>>, usize, Option<&'static str>) {
+        (runs.text, runs.packed, runs.muted_bytes, runs.opaque)
     }
 
     proptest! {
+        /// Names, digests, base64 of text, of compressed and of opaque bytes: met again, a run holds what it held.
         #[test]
-        fn groups_of_digits_stand_for_what_the_digits_do(run in "[A-Za-z0-9+/_-]{0,30}", hex in "[0-9a-fA-F]{0,20}") {
-            let both = |run: &str, alphabet: &[u8; 256], bits: u32| {
-                let mut bytes = Vec::new();
-                match bits {
-                    4 => unpacked::<4, 2>(run.as_bytes(), alphabet, &mut bytes),
-                    5 => unpacked::<5, 8>(run.as_bytes(), alphabet, &mut bytes),
-                    _ => unpacked::<6, 4>(run.as_bytes(), alphabet, &mut bytes),
-                }
-                (bytes, unpacked_slowly(run.as_bytes(), alphabet, bits))
-            };
-            let (fast, slow) = both(&run, &BASE64, 6);
-            prop_assert_eq!(fast, slow);
-            let (fast, slow) = both(&hex, &HEX, 4);
-            prop_assert_eq!(fast, slow);
-            let base32: String = run.chars().filter(|c| BASE32[*c as usize] != NONE).collect();
-            let (fast, slow) = both(&base32, &BASE32, 5);
-            prop_assert_eq!(fast, slow);
-        }
-
-        #[test]
-        fn text_is_found_wherever_it_stands(
-            bytes in proptest::collection::vec(
-                prop_oneof![6 => Just(b'a'), 1 => any::<u8>(), 1 => Just(0xc3), 1 => Just(0xe4), 2 => 0x80u8..0xc0, 1 => Just(0)],
-                0..24,
-            ),
+        fn what_is_remembered_is_what_is_read(
+            words in proptest::collection::vec(prop_oneof![
+                "[a-z]{4,9}(-[a-z/]{3,9}){1,3}", "[A-Za-z0-9+/]{10,70}", "[0-9a-f]{12,66}",
+                Just("UFJPRFVDVElPTl9QQVNT".to_owned()), Just("H4sIAAAAAAAAA0tMSk4BAMJBJDUEAAAA".to_owned()),
+                Just("JVBERi0xLjQKJeLjz9M".to_owned()), Just("KLUv/QRYIQAAYWJjZA".to_owned()),
+            ], 1..8),
         ) {
-            prop_assert_eq!(holds_text(&bytes), holds_text_slowly(&bytes), "{:?}", bytes);
+            let text = [words.join(" "), words.join("\n")].join(", ");
+            let memory = Memory::default();
+            let first = told(runs(text.as_bytes(), &memory));
+            let again = told(runs(text.as_bytes(), &memory));
+            let mut slow = Runs::default();
+            long_runs(text.as_bytes(), MIN_RUN, |b| BASE64[b as usize] != NONE, |from, to| slow.run(&text.as_bytes()[from..to]));
+            slow.wrapped(text.as_bytes());
+            slow.numbers(text.as_bytes());
+            prop_assert_eq!(&first, &told(slow));
+            prop_assert_eq!(first, again);
         }
+    }
 
-        #[test]
-        fn every_long_run_is_met_once(text in "[ab.]{0,40}", least in 1usize..6) {
-            let mut met = Vec::new();
-            long_runs(text.as_bytes(), least, |b| b != b'.', |from, to| met.push(text[from..to].to_owned()));
-            let split: Vec<_> = text.split('.').filter(|run| run.len() >= least).map(str::to_owned).collect();
-            prop_assert_eq!(met, split);
+    #[test]
+    fn it_forgets_before_it_grows() {
+        let memory = Memory::default();
+        let known = || memory.0.read().expect("whole").len();
+        for n in 0..MOST_RUNS {
+            let _ = runs(format!("name-number-{n:08}").as_bytes(), &memory);
         }
+        assert_eq!(known(), MOST_RUNS);
+        let _ = runs(b"another-name-yet", &memory);
+        assert_eq!(known(), 1);
+        let _ = runs("longer-".repeat(10).as_bytes(), &memory);
+        assert_eq!(known(), 1, "too long to be a name");
     }
 }

@@ -15,7 +15,8 @@
 
 use super::claims::{Finder, MAX_HITS, Reach};
 use super::json::{Structure, Words};
-use super::{decode, letters, runs};
+use super::runs::{self, Memory};
+use super::{decode, letters};
 use crate::policy::Limits;
 
 /// Bytes of an object below which the expansion is not counted: a short text may hold a long one.
@@ -58,6 +59,7 @@ pub(super) struct Manner {
 pub(super) struct Walk<'a> {
     finder: &'a Finder,
     words: &'a Words,
+    memory: &'a Memory,
     manner: Manner,
     depth: usize,
     budget: u64,
@@ -70,6 +72,7 @@ impl<'a> Walk<'a> {
     pub(super) fn examine(
         finder: &'a Finder,
         words: &'a Words,
+        memory: &'a Memory,
         limits: &Limits,
         manner: Manner,
         bytes: &[u8],
@@ -78,6 +81,7 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             finder,
             words,
+            memory,
             manner,
             depth: limits.decode_depth as usize,
             budget: limits.decoded_bytes.min(expanded),
@@ -208,7 +212,7 @@ impl<'a> Walk<'a> {
         if let Some(plain) = decode::unescape(text) {
             self.layer("escapes", &plain, |walk, bytes| walk.utf8(bytes));
         }
-        let found = runs::runs(text);
+        let found = runs::runs(text, self.memory);
         if let Some(format) = found.opaque {
             self.undecided(format!("encoded {format} is not looked into"));
         }

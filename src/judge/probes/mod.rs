@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{Facts, Leg};
 use crate::judge::request::{self, Request};
-use crate::judge::validator::{self, Judgement, Quoted};
+use crate::judge::validator::{self, Judgement};
 use crate::packet::document::{Allowance, Control, Probe};
 use crate::policy::{self, Policy};
 use crate::verdict::{Code, Reason, Verdict};
@@ -30,7 +30,6 @@ pub(super) struct Ground<'a> {
     pub(super) judgement: &'a Judgement,
     /// What the request check says of the plan.
     asked: &'a Verdict,
-    quoted: Quoted,
     /// What speaks against the rehearsal as it is.
     known: Verdict,
 }
@@ -74,21 +73,15 @@ pub struct Run {
 /// assert_eq!(run.canonical.iter().filter(|probe| probe.held).count(), 10);
 /// ```
 pub fn run(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Run {
-    run_asked(facts, policy, judgement, Quoted::of(facts), &request::plan_verdict(policy, &facts.plan.files))
+    run_asked(facts, policy, judgement, &request::plan_verdict(policy, &facts.plan.files))
 }
 
-/// As [`run`], where the facts were digested and the request check of the plan was made already.
-pub(super) fn run_asked(
-    facts: &Facts,
-    policy: &Policy,
-    judgement: &Judgement,
-    quoted: Quoted,
-    asked: &Verdict,
-) -> Run {
+/// As [`run`], where the request check of the plan was made already.
+pub(super) fn run_asked(facts: &Facts, policy: &Policy, judgement: &Judgement, asked: &Verdict) -> Run {
     // What the probes are given is looked at when all have run: one that changes it has a side effect, and then none of
     // them counts.
     let kept = facts.apart();
-    let ground = Ground::new(facts, policy, judgement, quoted, asked);
+    let ground = Ground::new(facts, policy, judgement, asked);
     let named = policy.probes();
     let canonical: Vec<Probe> = (named.canonical.iter())
         .map(|probe| ground.probe(&probe.id, probe.reason, ground.answer(&probe.id)))
@@ -124,27 +117,16 @@ pub fn spoilt(id: &str, facts: &Facts) -> Option<Facts> {
 }
 
 /// The entry that is made up to be refused: the leg it imitates, and what is newly said against it (R27).
-pub(super) fn fabricated(
-    facts: &Facts,
-    policy: &Policy,
-    judgement: &Judgement,
-    quoted: Quoted,
-) -> Option<(Leg, Verdict)> {
+pub(super) fn fabricated(facts: &Facts, policy: &Policy, judgement: &Judgement) -> Option<(Leg, Verdict)> {
     let mut made_up = facts.clone();
     let leg = bad_evidence::no_mutation(&mut made_up)?;
     let asked = Verdict::default(); // a request has nothing to do with it
-    Some((leg, Ground::new(facts, policy, judgement, quoted, &asked).worse(&made_up)))
+    Some((leg, Ground::new(facts, policy, judgement, &asked).worse(&made_up)))
 }
 
 impl<'a> Ground<'a> {
-    fn new(
-        facts: &'a Facts,
-        policy: &'a Policy,
-        judgement: &'a Judgement,
-        quoted: Quoted,
-        asked: &'a Verdict,
-    ) -> Ground<'a> {
-        Ground { facts, policy, judgement, asked, quoted, known: judgement.verdict() }
+    fn new(facts: &'a Facts, policy: &'a Policy, judgement: &'a Judgement, asked: &'a Verdict) -> Ground<'a> {
+        Ground { facts, policy, judgement, asked, known: judgement.verdict() }
     }
 
     /// The rehearsal as it is, and a plain request: without it, refusals prove nothing (R40).
@@ -184,8 +166,7 @@ impl<'a> Ground<'a> {
     /// What speaks against `facts` and does not speak against the rehearsal as it is.
     pub(super) fn worse(&self, facts: &Facts) -> Verdict {
         let mut worse = Verdict::default();
-        let quoted = self.quoted.of_changed(self.facts, facts);
-        let judged = validator::judge_quoting(facts, self.policy, quoted).verdict();
+        let judged = validator::judge(facts, self.policy).verdict();
         let new = |reason: &&Reason| !self.known.reasons().contains(reason);
         judged.reasons().iter().filter(new).for_each(|reason| worse.push(reason.clone()));
         worse

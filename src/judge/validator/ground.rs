@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{Quoted, named};
+use super::named;
 use crate::evidence::isolation::Level;
 use crate::evidence::lock::{DumpFormat, TargetLock};
 use crate::evidence::{EngineName, Facts, Outcome};
@@ -11,10 +11,10 @@ use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
 
 /// Everything that keeps the facts from being those of one private clone.
-pub(super) fn judge(facts: &Facts, policy: &Policy, quoted: Quoted) -> Verdict {
+pub(super) fn judge(facts: &Facts, policy: &Policy) -> Verdict {
     let mut ground = Ground(Verdict::default());
-    ground.lock(facts, policy, quoted);
-    ground.clone(facts, quoted);
+    ground.lock(facts, policy);
+    ground.clone(facts);
     ground.source(facts, policy);
     ground.steps(facts);
     ground.isolation(facts, policy);
@@ -40,12 +40,12 @@ impl Ground {
         });
     }
 
-    fn lock(&mut self, facts: &Facts, policy: &Policy, quoted: Quoted) {
+    fn lock(&mut self, facts: &Facts, policy: &Policy) {
         let Facts { lock, execution, rollback, plan } = facts;
         let code = Code::LockMismatch;
-        self.equal(code, format_args!("{EXECUTION}#/lock"), &quoted.lock, &execution.lock);
-        self.equal(code, format_args!("{ROLLBACK}#/lock"), &quoted.lock, &rollback.lock);
-        self.equal(code, format_args!("{LOCK}#/plan"), &quoted.plan, &lock.plan);
+        self.equal(code, format_args!("{EXECUTION}#/lock"), &facts.lock_digest(), &execution.lock);
+        self.equal(code, format_args!("{ROLLBACK}#/lock"), &facts.lock_digest(), &rollback.lock);
+        self.equal(code, format_args!("{LOCK}#/plan"), &facts.plan_digest(), &lock.plan);
         self.equal(Code::PolicyMismatch, format_args!("{LOCK}#/policy"), &policy.digest(), &lock.policy);
         let (engine, settings) = (&lock.engine, plan.settings);
         self.equal(
@@ -69,10 +69,10 @@ impl Ground {
         );
     }
 
-    fn clone(&mut self, facts: &Facts, quoted: Quoted) {
+    fn clone(&mut self, facts: &Facts) {
         let Facts { lock, execution, rollback, plan: _ } = facts;
         let code = Code::CloneMismatch;
-        let expected = TargetLock::clone_id_of(&lock.source.set, &quoted.plan);
+        let expected = TargetLock::clone_id_of(&lock.source.set, &facts.plan_digest());
         self.equal(code, format_args!("{LOCK}#/clone_id"), &expected, &lock.clone_id);
         self.equal(code, format_args!("{EXECUTION}#/clone_id"), &lock.clone_id, &execution.clone_id);
         self.equal(code, format_args!("{ROLLBACK}#/clone_id"), &lock.clone_id, &rollback.clone_id);

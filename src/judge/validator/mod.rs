@@ -19,10 +19,8 @@ pub use selftest::{Vector, selftest, vectors};
 
 use std::fmt::{self, Write as _};
 
-use crate::canon;
-use crate::digest::Digest;
 use crate::evidence::entry::{Algorithms, ROLLBACK_SCHEMA};
-use crate::evidence::{Facts, Kind, Leg, Outcome, TargetLock};
+use crate::evidence::{Facts, Kind, Leg, Outcome};
 use crate::packet::{EXECUTION, LOCK, ROLLBACK};
 use crate::policy::Policy;
 use crate::verdict::{Code, Reason, Verdict};
@@ -96,36 +94,6 @@ impl Judgement {
 /// assert!(validator::judge(&facts, &policy).verdict().has(Code::NoMutation));
 /// ```
 pub fn judge(facts: &Facts, policy: &Policy) -> Judgement {
-    judge_quoting(facts, policy, Quoted::of(facts))
-}
-
-/// The digests by which evidence quotes its lock and its plan.
-#[derive(Clone, Copy)]
-pub(super) struct Quoted {
-    lock: Digest,
-    plan: Digest,
-}
-
-impl Quoted {
-    /// Those of `facts`. A lock that cannot be written is quoted by nothing.
-    pub(super) fn of(facts: &Facts) -> Quoted {
-        Quoted { lock: lock_digest(&facts.lock), plan: facts.plan.digest() }
-    }
-
-    /// Those of `other`, where `facts` have these: a probe spoils the lock seldom, and the plan never.
-    pub(super) fn of_changed(self, facts: &Facts, other: &Facts) -> Quoted {
-        let lock = if other.lock == facts.lock { self.lock } else { lock_digest(&other.lock) };
-        let plan = if other.plan == facts.plan { self.plan } else { other.plan.digest() };
-        Quoted { lock, plan }
-    }
-}
-
-fn lock_digest(lock: &TargetLock) -> Digest {
-    canon::to_vec(lock).map_or(Digest::ZERO, |bytes| Digest::of(&bytes))
-}
-
-/// [`judge`], where the digests are known already: the probes judge one rehearsal many times.
-pub(super) fn judge_quoting(facts: &Facts, policy: &Policy, quoted: Quoted) -> Judgement {
     let entries: Vec<EntryJudgement> = (facts.rollback.entries.iter().enumerate())
         .map(|(n, entry)| EntryJudgement {
             leg: entry.leg,
@@ -134,7 +102,7 @@ pub(super) fn judge_quoting(facts: &Facts, policy: &Policy, quoted: Quoted) -> J
             verdict: judge_entry(n, entry, facts, policy),
         })
         .collect();
-    let mut whole = ground::judge(facts, policy, quoted);
+    let mut whole = ground::judge(facts, policy);
     whole.merge(names(facts));
     whole.merge(legs(facts, policy, &entries));
     Judgement { entries, whole }

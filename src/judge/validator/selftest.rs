@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Quoted, judge_quoting};
+use super::judge;
 use crate::digest::Digest;
 use crate::evidence::isolation::Level;
 use crate::evidence::{Facts, Leg, Outcome, Plan};
@@ -30,12 +30,8 @@ pub fn selftest() -> &'static Selftest {
     RESULT.get_or_init(|| {
         let policy = specimen::policy();
         let mut result = Selftest { good: 0, bad: 0, misjudged: Vec::new() };
-        let whole = specimen::facts();
-        // Most vectors spoil neither the lock nor the plan: what quotes these is digested once.
-        let quoted = Quoted::of(&whole);
-        for vector in vectors_of(&whole) {
-            let quoted = quoted.of_changed(&whole, &vector.facts);
-            let verdict = judge_quoting(&vector.facts, &policy, quoted).verdict();
+        for vector in vectors() {
+            let verdict = judge(&vector.facts, &policy).verdict();
             let right = match vector.expected {
                 None => verdict.accepted(),
                 Some(code) => !verdict.accepted() && verdict.reasons().iter().all(|r| r.code == code),
@@ -52,12 +48,9 @@ pub fn selftest() -> &'static Selftest {
 
 /// Every vector: the good ones first.
 pub fn vectors() -> Vec<Vector> {
-    vectors_of(&specimen::facts())
-}
-
-fn vectors_of(whole: &Facts) -> Vec<Vector> {
     let policy = specimen::policy();
     let good = |name, facts| Vector { name, facts, expected: None };
+    let whole = specimen::facts();
     let mut all = vec![
         good("every leg", whole.clone()),
         good("isolation level 2", specimen::facts_of(&policy, specimen::template_plan(), Level::Two)),
