@@ -100,7 +100,7 @@ impl Bundle {
             log_keys: state.log_keys(hashes.len() as u64),
             owners,
             not_established: vec![
-                "that the grant was unspent, that no blocker vanished, and that nothing voided the entry since: `verify` on the ledger shows it",
+                "that the grant was unspent, that no blocker vanished or moved without a decision, and that nothing voided the entry since: `verify` on the ledger shows it",
                 "the times: each is what the signer wrote",
             ],
             root: merkle::root(&hashes),

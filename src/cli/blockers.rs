@@ -193,7 +193,7 @@ fn history(state: &State, rehearsals: &[(Digest, RehearsalRecord)], needed: u64)
         let counts = match record.void {
             _ if state.is_evidence(record) => "yes".to_owned(),
             Some(seq) => format!("no: void by #{seq}"),
-            None if state.suspects().contains_key(&record.seq) => "no: suspect".to_owned(),
+            None if state.is_suspect(record.seq) => "no: suspect".to_owned(),
             None if record.result != Outcome::RollbackExact => "no: it failed".to_owned(),
             // Whoever repeats it now would reach a packet of the policy in force, which is another one.
             None if record.seq < state.policy_since() => {

@@ -9,13 +9,15 @@ use clap::Subcommand;
 
 use super::answer::{Answer, Failure, Ui};
 use super::place::Place;
+use super::writing::LOCK_PATIENCE;
 use super::{replay, surroundings};
 use crate::judge::gate::{self, Gate};
 use crate::ledger::push::{LedgerAppend, Push, Side, examine};
-use crate::ledger::{LedgerRef, Oid, Repository};
+use crate::ledger::{LedgerRef, Oid, Repository, SeenHead};
 use crate::policy::Policy;
-use crate::state::State;
+use crate::state::{Index as _, State};
 use crate::verdict::{Code, Reason, Verdict};
+use crate::verify::Head;
 
 /// Largest input in bytes that is read from git: the refs of a push, a line each.
 const MAX_INPUT_BYTES: u64 = 8 << 20;
@@ -90,7 +92,7 @@ pub(super) fn judged(repo: &Repository, push: &Push) -> Answer {
     let mut entries = 0;
     for append in &examination.appends {
         entries += append.entries.len();
-        verdict.merge(appended(repo, append, &gates));
+        verdict.merge(appended(repo, append, &push.side, &gates));
     }
     let text = match verdict.accepted() {
         true => format!(
@@ -109,11 +111,16 @@ pub(super) fn judged(repo: &Repository, push: &Push) -> Answer {
 }
 
 /// What speaks against the new entries of one ledger, by the state that the receiving side has.
-fn appended(repo: &Repository, append: &LedgerAppend, gates: &[Gate]) -> Verdict {
+fn appended(repo: &Repository, append: &LedgerAppend, side: &Side, gates: &[Gate]) -> Verdict {
     let mut verdict = Verdict::default();
+    let receives = matches!(side, Side::PreReceive);
     let before = match &append.old {
         None => Ok(State::default()),
-        Some(old) => replay::at(repo, &append.ledger, old),
+        Some(old) => replay::at(repo, &append.ledger, old).inspect(|state| {
+            if receives {
+                remember(repo, &append.ledger, state, old);
+            }
+        }),
     };
     match before {
         Err(failure) => verdict.merge(failure.verdict().clone()),
@@ -121,6 +128,9 @@ fn appended(repo: &Repository, append: &LedgerAppend, gates: &[Gate]) -> Verdict
             Ok(found) => {
                 verdict.merge(found);
                 verdict.merge(admitted(append, &state));
+                if receives {
+                    verdict.merge(seen(repo, &append.ledger, &state));
+                }
             }
             Err(failure) => verdict.merge(failure.verdict().clone()),
         },
@@ -129,6 +139,33 @@ fn appended(repo: &Repository, append: &LedgerAppend, gates: &[Gate]) -> Verdict
         gates.iter().for_each(|gate| verdict.merge(claims(repo, append, gate)));
     }
     verdict
+}
+
+/// Notes the head that stands here before the push, so that a ref that is deleted on this disk, or brought back from an old
+/// backup, is not begun anew without it. Without the note nothing is decided otherwise, so it may fail.
+fn remember(repo: &Repository, ledger: &LedgerRef, state: &State, oid: &Oid) {
+    let Some(seq) = state.next_seq().checked_sub(1) else { return };
+    let head = Head { leaf: state.last_leaf(), root: state.root(), seq };
+    if let Ok(lock) = repo.lock(LOCK_PATIENCE) {
+        let _ = repo.remember_head(&lock, ledger, &SeenHead { head, oid: oid.to_string() });
+    }
+}
+
+/// What was received leads to the last head that this side noted.
+fn seen(repo: &Repository, ledger: &LedgerRef, state: &State) -> Verdict {
+    let known = match repo.remembered_head(ledger) {
+        Ok(Some(seen)) => seen.head,
+        Ok(None) => return Verdict::default(),
+        Err(error) => return error.reason().into(),
+    };
+    let place = state.records().record(&known.leaf).map(|record| record.map(|record| record.seq()));
+    match place {
+        Ok(Some(seq)) if seq == known.seq => Verdict::default(),
+        Ok(_) => Reason::new(Code::LedgerRewritten, ledger)
+            .values(format_args!("a history with {known}, which stood here"), "one without it")
+            .into(),
+        Err(error) => Reason::from(error).into(),
+    }
 }
 
 /// What only a receiver can ask for. A new ledger begins with no less than the default policy; and no time lies in

@@ -80,7 +80,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> Result<Answer, Failure> {
                 continue;
             }
             let (leaf, author, label) = (entry.leaf(), entry.author().as_str(), entry.label().as_str());
-            let suspect = state.suspects().contains_key(&leaf.seq);
+            let suspect = state.is_suspect(leaf.seq);
             table.add_row([
                 Cell::from(leaf.seq.to_string()),
                 Cell::from(screen::when(leaf.time)),

@@ -54,7 +54,8 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         return extract(&stored, directory);
     }
     let leaf = checked.entry().leaf();
-    let suspect = state.suspects().get(&leaf.seq);
+    let suspects = state.suspects();
+    let suspect = suspects.get(&leaf.seq);
     let repeated = state.rehearsal(&checked.leaf_hash()).map_err(Reason::from)?;
     let statement =
         stored.files.get(STATEMENT_FILE).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());

@@ -165,6 +165,10 @@ impl State {
     /// The key's record, where it is known and counts at a position.
     fn at(&self, key: &Fingerprint, seq: u64, object: &str) -> Result<&KeyRecord, Reason> {
         let record = self.key(key).ok_or_else(|| Reason::new(Code::KeyUnknown, object).found(key))?;
+        if let Some(added) = record.from_seq.checked_sub(1).filter(|added| self.is_suspect(*added)) {
+            return Err(Reason::new(Code::EntrySuspect, object)
+                .found(format_args!("entry {added} registered it, by a key that was revoked")));
+        }
         let end = record.last_valid_seq.unwrap_or(u64::MAX);
         match (record.from_seq..=end).contains(&seq) {
             true => Ok(record),

@@ -44,6 +44,7 @@ impl State {
     /// roles, what it decides, and the grant that it names, where that is here too.
     pub fn stand(&mut self, verified: &VerifiedEntry, facts: Option<&PacketFacts>) -> Verdict {
         let leaf = verified.entry().leaf();
+        let object = format!("entry {}", leaf.seq);
         let mut verdict = Verdict::default();
         self.chain(leaf, &mut verdict);
         self.signed(verified, &mut verdict);
@@ -53,9 +54,10 @@ impl State {
                     verdict.merge(self.usable_grant(&claim.grant, &leaf.key, facts));
                 }
             }
-            // What they name is not here.
+            // What they name is not here, nor the numbers and the maps before them.
             Claim::Rerun(_) | Claim::Void(_) | Claim::Note(_) => {}
-            Claim::Blockers(_) => self.owners_agree(verified, &format!("entry {}", leaf.seq), &mut verdict),
+            Claim::Begin(begin) => self.begins(begin, &leaf.key, &object, &mut verdict),
+            Claim::Blockers(_) => self.owners_agree(verified, &object, &mut verdict),
             _ => self.decided(verified, &mut verdict),
         }
         if verdict.accepted() {

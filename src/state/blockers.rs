@@ -83,7 +83,7 @@ impl State {
 
     /// Whether a decision counts: it was not taken back, and no stolen key signed it.
     pub fn is_standing(&self, decision: &Decision) -> bool {
-        decision.void.is_none() && !self.summary.suspects.contains_key(&decision.seq)
+        decision.void.is_none() && !self.is_suspect(decision.seq)
     }
 
     /// The decision by which a need is met or a leg is proven.

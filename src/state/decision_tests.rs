@@ -30,7 +30,7 @@ pub(super) fn add(who: u8, roles: &[Role]) -> Claim {
     Claim::Key(KeyChange::Add(Box::new(key(who, roles))))
 }
 
-fn retire(who: u8) -> Claim {
+pub(super) fn retire(who: u8) -> Claim {
     Claim::Key(KeyChange::Retire(KeyEnd { key: print(who), name: name(who) }))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn void(of: Digest) -> Claim {
     })
 }
 
-fn note(of: Digest, confirms: bool) -> Claim {
+pub(super) fn note(of: Digest, confirms: bool) -> Claim {
     let (id, text) = ("note-1".parse().expect("a label"), "seen".to_owned());
     Claim::Note(Note { confirms, id, of, text })
 }

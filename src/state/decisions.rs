@@ -140,7 +140,7 @@ impl State {
     }
 
     /// A begin names an unused grant of the operator's, which nothing else has begun.
-    fn begins(&self, begin: &Begin, operator: &Fingerprint, object: &str, verdict: &mut Verdict) {
+    pub(super) fn begins(&self, begin: &Begin, operator: &Fingerprint, object: &str, verdict: &mut Verdict) {
         verdict.merge(self.unused_grant(&begin.grant, operator));
         let open = self.summary.begins.values().find(|open| open.grant == begin.grant);
         if let Some(open) = open {
@@ -255,7 +255,7 @@ impl State {
                     .values("the leaf of an entry of this ledger", "no entry with this leaf"),
             ),
             Ok(Some(record)) => {
-                let suspect = self.summary.suspects.contains_key(&record.seq());
+                let suspect = self.is_suspect(record.seq());
                 verdict.require(suspect || !note.confirms, || {
                     Reason::new(Code::CorrectionInvalid, what).values(
                         "a suspect entry to confirm",
@@ -283,7 +283,7 @@ impl State {
             let found = format_args!("revoked by entry {void}").to_string();
             verdict.push(Reason::new(Code::GrantMissing, object("")).found(found));
         }
-        if let Some(suspect) = self.summary.suspects.get(&record.seq) {
+        if let Some(suspect) = self.suspects().get(&record.seq) {
             let found = format!("entry {} is by {}, revoked", record.seq, suspect.key);
             verdict.push(Reason::new(Code::EntrySuspect, object("")).found(found));
         }

@@ -115,7 +115,9 @@ impl State {
             }
             Claim::Note(note) => {
                 if let (true, Some(record)) = (note.confirms, self.records.record(&note.of)?) {
-                    self.summary.suspects.remove(&record.seq());
+                    if let Some(suspect) = self.summary.suspects.get_mut(&record.seq()) {
+                        suspect.confirmed_by = Some(leaf.seq);
+                    }
                 }
                 Record::Other(leaf.seq)
             }
@@ -190,10 +192,23 @@ impl State {
             }
             KeyChange::Retire(end) => self.key_ends(&end.key, seq),
             KeyChange::Revoke(end) => {
-                let suspect = Suspect { key: end.key, revoked_by: seq };
-                let since = self.records.signed(&end.key, end.last_valid_seq + 1)?;
-                self.summary.suspects.extend(since.into_iter().map(|seq| (seq, suspect)));
+                self.suspect_since(end.key, end.last_valid_seq + 1, seq)?;
                 self.key_ends(&end.key, end.last_valid_seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a key signed from a position on falls into doubt, and what the keys did that it registered there.
+    fn suspect_since(&mut self, key: Fingerprint, first: u64, revoked_by: u64) -> Result<(), IndexError> {
+        let suspect = Suspect { key, revoked_by, confirmed_by: None };
+        let mut keys = vec![(key, first)];
+        while let Some((key, first)) = keys.pop() {
+            for seq in self.records.signed(&key, first)? {
+                if self.summary.suspects.insert(seq, suspect).is_none() {
+                    let added = self.summary.keys.iter().filter(|(_, record)| record.from_seq == seq + 1);
+                    keys.extend(added.map(|(key, record)| (*key, record.from_seq)));
+                }
             }
         }
         Ok(())

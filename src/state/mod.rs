@@ -155,8 +155,22 @@ impl State {
     }
 
     /// The entries that are suspect, by position: a revoked key signed them, and no auditor confirmed them.
-    pub fn suspects(&self) -> &BTreeMap<u64, Suspect> {
-        &self.summary.suspects
+    pub fn suspects(&self) -> BTreeMap<u64, Suspect> {
+        let all = self.summary.suspects.iter().filter(|(seq, _)| self.is_suspect(**seq));
+        all.map(|(seq, suspect)| (*seq, *suspect)).collect()
+    }
+
+    /// Whether an entry is suspect. A confirmation by a note that is suspect itself confirms nothing.
+    pub fn is_suspect(&self, seq: u64) -> bool {
+        // A note stands after what it confirms, so this ends.
+        let mut at = seq;
+        while let Some(suspect) = self.summary.suspects.get(&at) {
+            match suspect.confirmed_by {
+                None => return true,
+                Some(note) => at = note,
+            }
+        }
+        false
     }
 
     /// Whose key it is; a key that nobody registered is somebody of its own.
@@ -173,7 +187,7 @@ impl State {
 
     /// How many others than its operator reached a rehearsal's packet, by entries that are not in doubt: people, not keys.
     pub fn independent_reruns(&self, record: &RehearsalRecord) -> u64 {
-        self.repeated(record, |seq| !self.summary.suspects.contains_key(&seq))
+        self.repeated(record, |seq| !self.is_suspect(seq))
     }
 
     fn repeated(&self, record: &RehearsalRecord, counts: impl Fn(u64) -> bool) -> u64 {
@@ -201,7 +215,7 @@ impl State {
         let needed = self.policy().map_or(0, |policy| policy.ledger_rules().min_independent_reruns);
         record.result == Outcome::RollbackExact
             && record.void.is_none()
-            && !self.summary.suspects.contains_key(&record.seq)
+            && !self.is_suspect(record.seq)
             && self.independent_reruns(record) >= needed
     }
 
@@ -214,7 +228,7 @@ impl State {
             verdict.push(Reason::new(Code::RunOpen, object).found("no rehearsal and no void followed"));
         }
         self.missing_numbers(&mut verdict);
-        for (seq, suspect) in &self.summary.suspects {
+        for (seq, suspect) in self.suspects() {
             let found = format!("signed by {}, revoked by entry {}", suspect.key, suspect.revoked_by);
             verdict.push(Reason::new(Code::EntrySuspect, format_args!("entry {seq}")).found(found));
         }
@@ -312,5 +326,7 @@ pub(crate) mod fixture;
 mod decision_tests;
 #[cfg(test)]
 mod blocker_tests;
+#[cfg(test)]
+mod trust_tests;
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ pub struct OpenBegin {
     pub grant: Digest,
 }
 
-/// An entry that a revoked key signed after the last position at which it counts.
+/// An entry that a revoked key signed after the last position at which it counts, or a key that such an entry registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suspect {
@@ -70,6 +70,8 @@ pub struct Suspect {
     pub key: Fingerprint,
     /// The entry that revoked it.
     pub revoked_by: u64,
+    /// The auditor's note that confirmed the entry; it counts while the note is not suspect itself.
+    pub confirmed_by: Option<u64>,
 }
 
 /// The ledger's identity.

@@ -60,6 +60,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
         &[
             "deleting_rewriting_or_renaming_a_ledger_is_refused_and_a_new_ledger_is_not",
             "a_hardened_server_refuses_deletions_by_itself",
+            "attack_9_a_ledger_that_was_deleted_on_the_servers_disk_is_not_begun_anew",
         ],
     ),
     (
@@ -73,12 +74,19 @@ const ROWS: &[(u8, &str, &[&str])] = &[
     (
         11,
         "the server's own disk: update-ref, an old backup",
-        &["heads_only_go_forward_and_forks_are_kept", "a_pin_and_a_remembered_head_close_their_gaps"],
+        &[
+            "heads_only_go_forward_and_forks_are_kept",
+            "a_pin_and_a_remembered_head_close_their_gaps",
+            "attack_11_a_server_restored_from_an_old_backup_takes_what_it_had_and_nothing_instead",
+        ],
     ),
     (
         12,
         "a run that is never recorded",
-        &["attack_12_a_rehearsal_that_was_begun_is_missed_until_it_is_recorded"],
+        &[
+            "attack_12_a_rehearsal_that_was_begun_is_missed_until_it_is_recorded",
+            "a_withheld_rehearsal_leaves_a_gap_until_it_is_recorded",
+        ],
     ),
     (13, "a stale ledger that is valid", &["a_frozen_checkpoint_is_told_by_its_age"]),
     (
@@ -249,6 +257,7 @@ const ROWS: &[(u8, &str, &[&str])] = &[
         37,
         "a packet that changes under the hand",
         &[
+            "attack_37_every_file_of_a_packet_is_opened_once_so_nothing_changes_between_two_readings",
             "no_byte_prefix_or_line_of_a_file_is_irrelevant",
             "r52_a_packet_sealed_again_over_a_change_is_refused_and_only_read",
         ],
@@ -270,7 +279,10 @@ const ROWS: &[(u8, &str, &[&str])] = &[
     (
         40,
         "objects in the pack that no ref reaches",
-        &["objects_that_are_there_but_reachable_from_no_ref_count_as_new"],
+        &[
+            "objects_that_are_there_but_reachable_from_no_ref_count_as_new",
+            "attack_40_objects_that_no_ref_reaches_are_no_entries_and_are_looked_at_when_one_does",
+        ],
     ),
     (
         41,

@@ -116,6 +116,40 @@ fn the_templates_own_commands_judge_good_and_bad_ranges_as_the_server_would() {
 }
 
 #[test]
+fn a_merge_request_is_judged_by_what_it_would_bring_to_the_branch_that_it_names() {
+    let stage = Stage::new();
+    let git = |arguments: &[&str]| stage.git("work", arguments).ok().stdout.trim().to_owned();
+    git(&["checkout", "-q", "-b", "main"]);
+    let commit = |message: &str| {
+        git(&["commit", "-q", "--allow-empty", "-m", message]);
+        git(&["rev-parse", "HEAD"])
+    };
+    let (begin, good, claims) = (commit("Begin"), commit("Go on"), commit("production: PASSED"));
+    std::fs::remove_file(stage.scratch.path("server.git/hooks/pre-receive")).expect("removed");
+    let topic = format!("{claims}:refs/heads/topic");
+    git(&["push", "-q", "origin", &format!("{begin}:refs/heads/main"), &topic]);
+    host(&stage);
+    let bin = Path::new(BINARY).parent().expect("a directory").display().to_string();
+    let script = commands(&template("gitlab-ci.yml"));
+    let judged = |head: &str, target: &str| {
+        // What GitLab sets for a merge request: no branch, and the commit before is zeros.
+        let set = format!(
+            "PATH={bin}:$PATH CI_MERGE_REQUEST_DIFF_BASE_SHA={begin} CI_MERGE_REQUEST_SOURCE_BRANCH_SHA={head} \
+             CI_MERGE_REQUEST_TARGET_BRANCH_NAME={target} CI_COMMIT_BEFORE_SHA={ZEROS} CI_COMMIT_SHA={ZEROS} \
+             CI_COMMIT_TAG= CI_DEFAULT_BRANCH=main; export PATH\nset -e\n"
+        );
+        stage.sh("host", &format!("{set}{script}"))
+    };
+    judged(&good, "main").ok();
+    let refused = judged(&claims, "main");
+    assert_ne!(refused.exit, 0);
+    refused.says("CLAIM_FOUND");
+    let named = judged(&good, "production-pass");
+    assert_ne!(named.exit, 0);
+    named.says("CLAIM_FOUND");
+}
+
+#[test]
 fn the_templates_say_where_base_head_and_ref_come_from() {
     for name in ["forgejo.yml", "github-actions.yml"] {
         let text = template(name);

@@ -39,6 +39,7 @@ class Replay {
     for (const { keyid, sig } of signatures) {
       const record = keys.get(keyid);
       require(record, `the key ${keyid} is not registered`);
+      if (this.isSuspect(record.from - 1)) throw new NotEstablished(`the key of ${record.name} was registered by a key that was revoked`);
       require(record.from <= leaf.seq && leaf.seq <= record.last, `the key of ${record.name} does not count here`);
       require(record.roles.some((role) => roles.includes(role)), `${record.name} has not the role ${roles.join(" or ")}`);
       if (keyid === leaf.key) require(record.name === author, `the author is ${author}, the key's holder ${record.name}`);
@@ -64,7 +65,7 @@ class Replay {
     }
     if (leaf.kind === "note") {
       require(this.seqs.has(claim.of), "it is about no entry of this ledger");
-      require(!claim.confirms || this.suspects.has(this.seqs.get(claim.of)), "it confirms an entry that is not suspect");
+      require(!claim.confirms || this.isSuspect(this.seqs.get(claim.of)), "it confirms an entry that is not suspect");
     }
   }
 
@@ -106,7 +107,7 @@ class Replay {
       const grant = this.grants.get(claim.grant);
       require(grant, "it names no grant of this ledger");
       require(grant.spentBy === undefined, `its grant was spent by #${grant.spentBy}`);
-      require(!grant.void && !this.suspects.has(grant.seq), "its grant is void or suspect");
+      require(!grant.void && !this.isSuspect(grant.seq), "its grant is void or suspect");
       require(grant.operator === leaf.key, "its grant is for another operator");
       require(grant.last === undefined || leaf.seq <= grant.last, `its grant ended at #${grant.last}`);
       const begun = [...this.begins].find(([, { grant }]) => grant === claim.grant)?.[0];
@@ -147,7 +148,7 @@ class Replay {
       for (const records of [this.grants, this.runs, this.decisions]) if (records.has(claim.of)) records.get(claim.of).void = true;
       this.begins.delete(claim.of);
     }
-    if (kind === "note" && claim.confirms) this.suspects.delete(this.seqs.get(claim.of));
+    if (kind === "note" && claim.confirms) this.suspects.get(this.seqs.get(claim.of)).confirmedBy = seq;
     if (kind === "key") await this.changeKey(seq, claim);
   }
 
@@ -159,9 +160,22 @@ class Replay {
     const record = this.keys.get(change.key);
     record.last = change.action === "revoke" ? change.last_valid_seq : seq;
     if (change.action !== "revoke") return;
-    for (const { keyid, seq: at } of this.signed) {
-      if (keyid === change.key && at > record.last) this.suspects.set(at, { seq: at, what: `it is suspect: the key of ${record.name} was revoked from #${record.last + 1} on` });
+    // What the key signed since falls into doubt, and what the keys did that it registered there.
+    const what = `it is suspect: the key of ${record.name} was revoked from #${record.last + 1} on`;
+    const keys = [[change.key, record.last]];
+    for (const [key, last] of keys) {
+      for (const { keyid, seq: at } of this.signed) {
+        if (keyid !== key || at <= last || this.suspects.has(at)) continue;
+        this.suspects.set(at, { seq: at, what });
+        for (const [added, { from }] of this.keys) if (from === at + 1) keys.push([added, at]);
+      }
     }
+  }
+
+  /** Whether an entry is in doubt. A confirmation by a note that is in doubt itself confirms nothing. */
+  isSuspect(seq) {
+    for (let at = this.suspects.get(seq); at; at = this.suspects.get(at.confirmedBy)) if (at.confirmedBy === undefined) return true;
+    return false;
   }
 }
 

@@ -46,7 +46,7 @@ class Verification {
       await this.entry(seq, stored);
       if (seq % 8 === 0) await progress(seq);
     }
-    for (const { seq, what } of this.replay.suspects.values()) this.gaps[AUTHORITY].push({ seq, what });
+    for (const { seq, what } of this.replay.suspects.values()) if (this.replay.isSuspect(seq)) this.gaps[AUTHORITY].push({ seq, what });
     for (const { seq } of this.replay.begins.values()) this.gaps[GRANTS].push({ seq, what: "what was begun here was never recorded" });
     await this.step(COMPLETENESS, null, () => this.pinned());
     return this.report();
