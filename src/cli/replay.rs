@@ -70,7 +70,7 @@ pub(super) fn feed(
             .collect();
         for looked in read {
             match looked {
-                Ok(looked) => looked.hand_to(verifier, judged, listed.as_deref_mut()),
+                Ok(looked) => looked.hand_to(verifier, judge.as_ref(), judged, listed.as_deref_mut()),
                 Err(reason) => verifier.note(Step::Object, reason.into()),
             }
         }
@@ -92,7 +92,7 @@ pub(super) fn feed_stored(verifier: &mut Verifier, entries: Vec<StoredEntry>, ju
     let judge = verifier.state().policy().filter(|_| judged).map(Judge::new);
     let looked: Vec<Looked> =
         entries.into_par_iter().map(|stored| Looked::of(stored, judge.as_ref())).collect();
-    looked.into_iter().for_each(|looked| looked.hand_to(verifier, judged, None));
+    looked.into_iter().for_each(|looked| looked.hand_to(verifier, judge.as_ref(), judged, None));
 }
 
 impl Looked {
@@ -118,14 +118,30 @@ impl Looked {
         Looked { stored, checked, facts, judged }
     }
 
-    fn hand_to(self, verifier: &mut Verifier, judged: bool, listed: Option<&mut Vec<Listed>>) {
+    fn hand_to(
+        self,
+        verifier: &mut Verifier,
+        ready: Option<&Judge>,
+        judged: bool,
+        listed: Option<&mut Vec<Listed>>,
+    ) {
         let Looked { stored, checked, facts, judged: before } = self;
         let judge = |state: &State, statement: &Statement, files: &EntryFiles| {
             let Some(policy) = state.policy() else { return Verdict::default() };
-            match &before {
+            let made;
+            let judge = match ready {
+                Some(ready) if ready.policy().digest() == policy.digest() => ready,
+                _ => {
+                    made = Judge::new(policy);
+                    &made
+                }
+            };
+            let mut verdict = match &before {
                 Some((digest, verdict)) if *digest == policy.digest() => verdict.clone(),
-                _ => alone(&Judge::new(policy), statement, files),
-            }
+                _ => alone(judge, statement, files),
+            };
+            verdict.merge(judge.beside(state, statement));
+            verdict
         };
         let facts = |files: &EntryFiles| match &facts {
             Some(found) => found.clone(),

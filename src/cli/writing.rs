@@ -124,10 +124,15 @@ fn admit(
 fn claims(verified: &VerifiedEntry, stored: &StoredEntry, state: &State) -> Verdict {
     let statement = verified.statement();
     match state.policy().or(verified.policy()) {
-        Some(policy) if !statement.kind().has_packet() => {
-            Judge::new(policy).statement(statement, &stored.files)
+        Some(policy) => {
+            let judge = Judge::new(policy);
+            let mut verdict = judge.beside(state, statement);
+            if !statement.kind().has_packet() {
+                verdict.merge(judge.statement(statement, &stored.files));
+            }
+            verdict
         }
-        _ => Verdict::default(),
+        None => Verdict::default(),
     }
 }
 

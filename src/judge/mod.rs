@@ -8,6 +8,7 @@
 //! files + policy + state + statement ─ judge ─► Verdict                    all reasons, each with its code
 //! ```
 
+mod beside;
 mod blockers;
 mod continuity;
 pub mod derive;

@@ -20,11 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::blockers;
 use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
 use super::known::Known;
+use super::{beside, blockers};
 use super::{failure, probes, request, secret, validator};
 use crate::canon;
 use crate::digest::Digest;
@@ -114,6 +114,11 @@ impl Judge {
         verdict.merge(secrets);
         verdict.merge(claims);
         verdict
+    }
+
+    /// The claim gate over what a statement and the entry that it names say together, by the ledger's state before it.
+    pub fn beside(&self, state: &State, statement: &Statement) -> Verdict {
+        beside::beside(&self.gate, state, statement)
     }
 
     /// The claim gate over a statement, and over the files of an entry that has no packet (a genesis' policy).

@@ -25,7 +25,7 @@ use crate::digest::Digest;
 use crate::entry::Leaf;
 use crate::keys::Fingerprint;
 use crate::policy::Policy;
-use crate::statement::{Outcome, Role, Statement};
+use crate::statement::{Label, Outcome, Role, Statement};
 use crate::time::Timestamp;
 use crate::verdict::{Code, Reason, Verdict};
 
@@ -270,6 +270,18 @@ impl State {
         let mut grants = self.records.open_grants(operator)?;
         grants.sort_by_key(|(_, record)| record.seq);
         Ok(grants)
+    }
+
+    /// The name of an entry, where later ones can name it: a grant, a rehearsal, an open begin, a decision.
+    pub fn name_of_entry(&self, leaf: &Digest) -> Option<Label> {
+        match self.records.record(leaf) {
+            Ok(Some(Record::Grant(record))) => Some(record.grant.id.clone()),
+            Ok(Some(Record::Rehearsal(record))) => Some(record.run_id.clone()),
+            _ => {
+                let begin = self.summary.begins.get(leaf).map(|open| &open.id);
+                begin.or_else(|| self.decision(leaf).map(|decision| &decision.claim.id)).cloned()
+            }
+        }
     }
 
     /// Every grant with its leaf, oldest first.

@@ -249,7 +249,7 @@ fn a_blocker_map_continues_a_known_one_and_loses_no_blocker() {
     let map = |previous: Option<&[u8]>, open: &[&str]| PacketFacts {
         blockers: Some(BlockerFacts {
             map: Digest::of(b"map 1"),
-            bare: Digest::of(b"bare"),
+            bare: Digest::of(previous.unwrap_or(b"none")),
             previous: previous.map(Digest::of),
             open: open.iter().map(|s| s.to_string()).collect::<BTreeSet<_>>(),
             shapes: BTreeMap::new(),

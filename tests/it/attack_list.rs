@@ -369,7 +369,11 @@ const ROWS: &[(u8, &str, &[&str])] = &[
     (
         53,
         "a claim in pieces",
-        &["a_packet_is_read_with_its_neighbours", "a_claim_cut_in_two_anywhere_is_put_together"],
+        &[
+            "a_packet_is_read_with_its_neighbours",
+            "a_claim_cut_in_two_anywhere_is_put_together",
+            "attack_53_a_claim_cut_over_the_entries_of_one_run_is_put_together",
+        ],
     ),
     (
         54,

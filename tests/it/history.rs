@@ -121,3 +121,54 @@ fn attack_40_objects_that_no_ref_reaches_are_no_entries_and_are_looked_at_when_o
     push(&stage, "work", REF).ok();
     assert_eq!(stage.verify("server.git").ok().json()["report"]["verified"], 5);
 }
+
+#[test]
+fn attack_53_a_claim_cut_over_the_entries_of_one_run_is_put_together() {
+    let stage = Stage::new();
+    let begin = |id: &str| {
+        let words =
+            ["begin", "--repo", "work", "--grant", "grant-3", "--key", "keys/anna", "--json", "--id", id];
+        stage.us(&words)
+    };
+    let record = |id: &str| {
+        let words = [
+            "record",
+            "--repo",
+            "work",
+            "--packet",
+            "packet",
+            "--key",
+            "keys/anna",
+            "--json",
+            "--run-id",
+            id,
+        ];
+        stage.us(&words)
+    };
+    let about = |verb: &str, of: &str, option: &str, text: &str, key: &str| {
+        stage.us(&[verb, of, option, text, "--repo", "work", "--key", key, "--json"])
+    };
+    let add = ["key", "add", "kim=keys/mallory", "--role", "auditor", "--key", "keys/olga", "--repo", "work"];
+    stage.us(&add).ok();
+    // Each half alone is a word like any other.
+    begin("production").ok();
+    assert_eq!(record("pass").exits(4).codes(), ["CLAIM_FOUND"; 2]);
+    record("orders").ok();
+    assert_eq!(about("note", "2", "--text", "PASS", "keys/mallory").ok().exit, 0, "about another run");
+    stage.grant("work").ok();
+    record("production").ok();
+    assert!(
+        about("note", "production", "--text", "PASS", "keys/mallory")
+            .exits(4)
+            .codes()
+            .contains(&"CLAIM_FOUND".to_owned())
+    );
+    assert!(
+        about("void", "production", "--reason", "passed", "keys/anna")
+            .exits(4)
+            .codes()
+            .contains(&"CLAIM_FOUND".to_owned())
+    );
+    about("note", "production", "--text", "the file is named badly", "keys/mallory").ok();
+    stage.verify("work").ok();
+}

@@ -27,7 +27,9 @@ fn killed_everywhere(stage: &Stage, seen: &str, directories: &[&str], verb: &[&s
                 assert_eq!(grown, 1, "{what}: what is acknowledged is there");
                 break;
             }
-            assert!(ran.stderr.is_empty(), "{what}: a killed process says nothing\n{}", ran.stderr);
+            // The blow may have fallen on a child, git or the server's hook: then the program says so.
+            let told = [4, 75].contains(&ran.exit);
+            assert!(told || ran.stderr.is_empty(), "{what}: a killed process says nothing\n{}", ran.stderr);
             if grown == 0 {
                 stage.us(verb).ok();
             }
