@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::dsse::Signatures;
 use crate::entry::{StoredEntry, Unsigned, VerifiedEntry, check, content_digest, file_digests};
 use crate::index::Listed;
-use crate::judge::Judge;
+use crate::judge::{Judge, names_another};
 use crate::keys::Signer;
 use crate::ledger::{Draft, HostLock, LedgerRef, Oid, Repository};
 use crate::state::{PacketFacts, State};
@@ -124,7 +124,7 @@ fn admit(
 fn claims(verified: &VerifiedEntry, stored: &StoredEntry, state: &State) -> Verdict {
     let statement = verified.statement();
     match state.policy().or(verified.policy()) {
-        Some(policy) => {
+        Some(policy) if !statement.kind().has_packet() || names_another(statement) => {
             let judge = Judge::new(policy);
             let mut verdict = judge.beside(state, statement);
             if !statement.kind().has_packet() {
@@ -132,7 +132,7 @@ fn claims(verified: &VerifiedEntry, stored: &StoredEntry, state: &State) -> Verd
             }
             verdict
         }
-        None => Verdict::default(),
+        _ => Verdict::default(),
     }
 }
 

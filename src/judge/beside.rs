@@ -8,19 +8,30 @@
 //! ```
 
 use super::gate::{Channel, Gate};
+use crate::digest::Digest;
 use crate::state::State;
 use crate::statement::{Claim, Statement};
 use crate::verdict::Verdict;
 
-/// What speaks against a statement, read with the name of the entry that it names.
-pub(super) fn beside(gate: &Gate, state: &State, statement: &Statement) -> Verdict {
-    let (of, words) = match statement.claim() {
+/// Whether a statement names another entry, so that the two are read together.
+pub fn names_another(statement: &Statement) -> bool {
+    named(statement).0.is_some()
+}
+
+/// The entry that a statement is about, and its own words about it.
+fn named(statement: &Statement) -> (Option<Digest>, &str) {
+    match statement.claim() {
         Claim::Note(note) => (Some(note.of), note.text.as_str()),
         Claim::Void(void) => (void.of, void.reason.as_str()),
         Claim::Rerun(rerun) => (rerun.of, ""),
         Claim::Rehearsal(rehearsal) => (rehearsal.begin, ""),
         _ => (None, ""),
-    };
+    }
+}
+
+/// What speaks against a statement, read with the name of the entry that it names.
+pub(super) fn beside(gate: &Gate, state: &State, statement: &Statement) -> Verdict {
+    let (of, words) = named(statement);
     let mut verdict = Verdict::default();
     let Some(other) = of.and_then(|leaf| state.name_of_entry(&leaf)) else { return verdict };
     let own = statement.claim().label();

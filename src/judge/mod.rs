@@ -25,6 +25,7 @@ pub mod validator;
 
 /// The one state of production: no verdict of this module changes it.
 pub use crate::policy::HOLD;
+pub use beside::names_another;
 pub use blockers::overclaimed;
 pub use continuity::continuity;
 pub use packet::{Judge, facts, judge, packet_facts};

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! outbox/000000041-<commit id>/statement.json  statement.sig  packet/…      whole, or not there
-//! outbox/tmp-<commit id>/                                                    a writer was killed: made anew
+//! outbox/tmp-…/                    being written or removed; a writer was killed: made anew, or removed by the next
 //! ```
 
 use std::collections::BTreeMap;
@@ -92,7 +92,21 @@ impl Repository {
     /// # Errors
     /// Where it cannot be removed.
     pub fn let_go(&self, _lock: &HostLock, kept: &Path) -> Result<()> {
-        fs::remove_dir_all(kept).at("remove", kept)
+        // Renamed first: a writer that is killed while it removes leaves no half of an entry under the entry's name.
+        let outbox = self.outbox();
+        let name = kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let going = outbox.join(format!("{UNFINISHED}{name}"));
+        if going.is_dir() {
+            fs::remove_dir_all(&going).at("remove", &going)?;
+        }
+        fs::rename(kept, &going).at("take out", kept)?;
+        sync_directory(&outbox)?;
+        // Whatever else is unfinished is of a writer that was killed: the lock is held here.
+        for name in names(&outbox)?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
+            let left = outbox.join(name);
+            fs::remove_dir_all(&left).at("remove", &left)?;
+        }
+        Ok(())
     }
 
     /// Where entries are kept.

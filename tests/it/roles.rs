@@ -294,3 +294,33 @@ fn attack_2_two_auditors_compare_their_heads_by_mail() {
     s.write("stranger", note.replace("— olga ", "— nobody "));
     assert_eq!(import("stranger", "work").exits(3).codes(), ["KEY_UNKNOWN"]);
 }
+
+#[test]
+fn a_proposal_counts_in_its_own_ledger_while_its_signers_do() {
+    let s = two_owners();
+    s.run(&["key", "new", "zoe", "--dir", "keys", "--no-passphrase"]).ok();
+    let both = ["--key", "keys/olga", "--co-signer", "keys/otto"];
+    on(&s, &[&["key", "add", "zoe=keys/zoe", "--role", "owner"][..], &both].concat()).ok();
+    let propose = |file: &str| {
+        let issue = ["grant", "issue", "--operator", "anna", "--key", "keys/otto", "--propose", file];
+        on(&s, &issue).ok();
+    };
+    propose("first.json");
+    propose("second.json");
+    // The same people own another ledger.
+    s.git(".", &["init", "-q", "--template=", "-b", "main", "other"]).ok();
+    let people = ["--owner", "olga=keys/olga", "--owner", "otto=keys/otto", "--operator", "anna=keys/anna"];
+    let init = ["init", "--repo", "other", "--name", "small", "--owner-threshold", "2", "--key", "keys/olga"];
+    s.run(&[&init[..], &people].concat()).ok();
+    let elsewhere = s.run(&["apply", "first.json", "--key", "keys/olga", "--repo", "other", "--json"]);
+    assert!(elsewhere.exits(4).codes().contains(&"WRONG_LEDGER".to_owned()));
+    on(&s, &["apply", "first.json", "--key", "keys/olga"]).ok();
+    // Who signed and then left has not signed, whoever signs beside.
+    on(&s, &["key", "retire", "otto", "--key", "keys/olga", "--co-signer", "keys/zoe"]).ok();
+    s.run(&["sign", "second.json", "--key", "keys/zoe"]).ok();
+    let late = on(&s, &["apply", "second.json", "--key", "keys/olga"]);
+    assert_eq!(late.exits(1).codes(), ["KEY_ENDED"]);
+    let again = ["grant", "issue", "--operator", "anna", "--key", "keys/olga", "--co-signer", "keys/zoe"];
+    on(&s, &again).ok();
+    on(&s, &["verify", "--forget"]).ok();
+}
