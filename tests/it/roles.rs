@@ -301,12 +301,12 @@ fn a_proposal_counts_in_its_own_ledger_while_its_signers_do() {
     s.run(&["key", "new", "zoe", "--dir", "keys", "--no-passphrase"]).ok();
     let both = ["--key", "keys/olga", "--co-signer", "keys/otto"];
     on(&s, &[&["key", "add", "zoe=keys/zoe", "--role", "owner"][..], &both].concat()).ok();
-    let propose = |file: &str| {
-        let issue = ["grant", "issue", "--operator", "anna", "--key", "keys/otto", "--propose", file];
-        on(&s, &issue).ok();
+    let propose = |id: &str, file: &str| {
+        let issue = ["grant", "issue", "--operator", "anna", "--id", id, "--key", "keys/otto"];
+        on(&s, &[&issue[..], &["--propose", file]].concat()).ok();
     };
-    propose("first.json");
-    propose("second.json");
+    propose("first", "first.json");
+    propose("second", "second.json");
     // The same people own another ledger.
     s.git(".", &["init", "-q", "--template=", "-b", "main", "other"]).ok();
     let people = ["--owner", "olga=keys/olga", "--owner", "otto=keys/otto", "--operator", "anna=keys/anna"];
