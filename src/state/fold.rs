@@ -114,10 +114,10 @@ impl State {
                 Record::Other(leaf.seq)
             }
             Claim::Note(note) => {
-                if let (true, Some(record)) = (note.confirms, self.records.record(&note.of)?) {
-                    if let Some(suspect) = self.summary.suspects.get_mut(&record.seq()) {
-                        suspect.confirmed_by = Some(leaf.seq);
-                    }
+                if let (true, Some(record)) = (note.confirms, self.records.record(&note.of)?)
+                    && let Some(suspect) = self.summary.suspects.get_mut(&record.seq())
+                {
+                    suspect.confirmed_by = Some(leaf.seq);
                 }
                 Record::Other(leaf.seq)
             }
