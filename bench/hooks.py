@@ -57,7 +57,7 @@ def measure(size):
     place.us("verify", "--repo", "work.git", "--incremental")
     times = {name: [] for name in ("append", "log -n 20", "verify +1", "checkpoint", "prove")}
     for number in range(ROUNDS):
-        time(place, times, "append", "grant", "issue", "--repo", "work.git", "--operator", "operator", "--key",
+        time(place, times, "append", "grant", "issue", "--repo", "work.git", "--operator", "otto", "--key",
              "keys/owner", "--id", f"more-{number}")
         place.run("git", "-C", "work.git", "push", "-q", "origin", "refs/heads/fix7-ledger/main")
         place.run("git", "-C", "work.git", "fetch", "-q", "origin")
