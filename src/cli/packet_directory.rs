@@ -7,11 +7,16 @@ use std::path::{Path, PathBuf};
 
 use super::answer::Failure;
 
-use crate::packet::{Files, MAX_FILE_BYTES, MAX_FILES};
+use crate::packet::{Files, LOCK, MANIFEST, MAX_FILE_BYTES, MAX_FILES, ROLLBACK};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// Reads the packet in `directory`.
 pub(super) fn read(directory: &Path) -> Result<Files, Failure> {
+    // Of another directory every file would be a fault of its own. A packet that lacks some of these is judged as one.
+    if directory.is_dir() && ![MANIFEST, LOCK, ROLLBACK].iter().any(|name| directory.join(name).is_file()) {
+        let found = "it is not there: a packet is a directory that `fix7-ledger rehearse --out` wrote";
+        return Err(Failure::because(Code::FileMissing, directory.join(MANIFEST).display(), found));
+    }
     let mut entries = Vec::new();
     let mut verdict = Verdict::default();
     collect(directory, "", &mut entries, &mut verdict)?;

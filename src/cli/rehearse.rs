@@ -226,6 +226,10 @@ impl Args {
 
 /// Reads a plan. One that cannot be read is judged too: a field that asks for a real run is not merely unknown.
 fn plan_in(directory: &Path) -> Result<Plan, Failure> {
+    if !directory.exists() {
+        let found = "there is no such directory: `fix7-ledger plan new DIR` writes a template";
+        return Err(Failure::because(Code::Unreadable, format_args!("plan {}", directory.display()), found));
+    }
     let files = plan::files(directory).map_err(Failure::from)?;
     Plan::parse(files.clone()).map_err(|faults| {
         let mut verdict = request::plan_verdict(&Policy::default_policy(), &files);

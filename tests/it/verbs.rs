@@ -40,6 +40,36 @@ fn refused(s: &Scratch, arguments: &[&str], exit: i32, code: &str) {
 }
 
 #[test]
+fn the_usual_mistakes_are_told_with_the_next_step() {
+    let s = ground();
+    let told = |arguments: &[&str], words: &str| {
+        let ran = s.run(arguments);
+        assert!(ran.exit != 0 && ran.stderr.contains(words), "{}: {}", ran.what, ran.stderr);
+        // A flood is no explanation.
+        assert!(ran.stderr.lines().count() <= 4, "{}: {}", ran.what, ran.stderr);
+    };
+    std::fs::create_dir(s.path("bare-place")).expect("a directory");
+    s.git("", &["init", "-q", "no-ledger"]).ok();
+    for verb in ["log", "status", "verify", "show"] {
+        told(&[verb, "--repo", "nowhere"], "there is no such directory: `--repo`");
+        told(&[verb, "--repo", "bare-place"], "`git init`");
+        told(&[verb, "--repo", "no-ledger"], "`fix7-ledger init`");
+        told(&[verb, "--repo", "repo", "--ledger", "other"], "the ledgers here are: main");
+    }
+    told(
+        &["record", "--repo", "repo", "--packet", "repo", "--key", "keys/anna"],
+        "`fix7-ledger rehearse --out`",
+    );
+    told(&["validate", "--packet", "keys"], "`fix7-ledger rehearse --out`");
+    told(&["rehearse", "--source", "a.db", "--plan", "none", "--out", "out"], "`fix7-ledger plan new DIR`");
+    told(
+        &["grant", "issue", "--repo", "repo", "--operator", "anna", "--key", "nobody"],
+        "`fix7-ledger key new NAME`",
+    );
+    told(&["grant", "issue", "--repo", "repo", "--operator", "eva", "--key", "keys/olga"], "KEY_UNKNOWN");
+}
+
+#[test]
 fn rehearse_refuses_bad_input() {
     let s = ground();
     let with = |source: &'static str, plan: &'static str, out: &'static str| {
