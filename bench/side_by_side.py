@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("FIX7_LEDGER", ROOT / "target/release/fix7-ledger"))
+SYNTHESISE = Path(os.environ.get("FIX7_SYNTHESISE", ROOT / "target/release/examples/synthesise"))
 
 
 class Place:
@@ -56,6 +57,17 @@ class Place:
 def require_binary():
     if not BINARY.exists():
         sys.exit(f"{BINARY} is not there: cargo build --release, or name it in FIX7_LEDGER")
+
+
+def synthesised(place, repo, *arguments):
+    """A bare repository with a ledger of the product's own making, made once."""
+    if not SYNTHESISE.exists():
+        sys.exit(f"{SYNTHESISE} is not there: cargo build --release --example synthesise, or name it in FIX7_SYNTHESISE")
+    if not (place.path / repo / "made").exists():
+        place.run("git", "init", "-q", "--bare", "-b", "main", repo)
+        place.run(SYNTHESISE, repo, *arguments)
+        (place.path / repo / "made").touch()
+    return place.path / repo
 
 
 def table(title, rows, ours):

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""bench/compare verify [N [ROUNDS]]: a whole ledger of N rehearsals, against git's own tools on the same repository.
+"""bench/compare verify [ENTRIES [ROUNDS]]: a whole ledger, against git's own tools on the same repository.
 
-The ledger has N grants and N rehearsals (default 300), made once with this program and kept in
-$BENCH_DIR/verify-N where BENCH_DIR is set. In each of ROUNDS (default 3), in turn:
+The ledger is synthesised with the product's own code: a genesis, grants, and rehearsals (25 files each) whose packets all
+differ; about 13 files an entry. ENTRIES (default 2001); it is kept in $BENCH_DIR/verify-ENTRIES where BENCH_DIR is set.
+Needs `cargo build --release --bins --example synthesise`. In each of ROUNDS (default 3), in turn:
 
     fix7-ledger verify                     everything: objects, chain, content, two signatures, authority, packets
     fix7-ledger verify --skip-judgement    without judging packets and claims: what git's tools can check, and more
@@ -15,8 +16,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import ledgers
-from side_by_side import BINARY, Place, require_binary, table
+from side_by_side import BINARY, Place, require_binary, synthesised, table
 
 REF = "refs/heads/fix7-ledger/main"
 OURS = "fix7-ledger verify --skip-judgement, one thread"
@@ -26,7 +26,7 @@ NOT_ESTABLISHED = 3  # what was not judged does not count as held
 
 def main():
     require_binary()
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2001
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     place = prepared(count)
     total = int(place.run("git", "-C", "ledger.git", "rev-list", "--count", REF))
@@ -57,17 +57,9 @@ def main():
 
 
 def prepared(count):
-    """The ledger, made once. Packed as git itself would pack it for a clone: both sides read the same packs."""
     parent = os.environ.get("BENCH_DIR")
     place = Place(Path(parent) / f"verify-{count}" if parent else None)
-    if (place.path / "made").exists():
-        return place
-    print(f"making a ledger of {count} rehearsals in {place.path}", file=sys.stderr)
-    ledgers.begin(place, "ledger.git")
-    for _ in range(count):
-        ledgers.grant(place, "ledger.git")
-        place.run(*ledgers.record_command(BINARY, "ledger.git"))
-    (place.path / "made").touch()
+    synthesised(place, "ledger.git", count)
     return place
 
 

@@ -17,7 +17,7 @@ use super::place::Place;
 use super::writing::{self, Contents};
 use super::{replay, surroundings};
 use crate::dsse::Signatures;
-use crate::entry::StoredEntry;
+use crate::entry::{Entry, StoredEntry};
 use crate::judge;
 use crate::keys::Signer;
 use crate::ledger::{HostLock, Kept, LedgerRef, Oid, Pushed, Repository};
@@ -142,31 +142,33 @@ fn reposition(
         )
     })?;
     let mut state = replay::at(repo, ledger, &incoming.tip)?;
-    let (first, own) = own_entries(repo, tip, &incoming.tip)?;
+    let own = own_entries(repo, tip, &incoming.tip)?;
     let Some(signer) = signer else {
         let found =
             format!("entries of {remote} stand before those of this clone: name their key with --key");
         return Err(Failure::because(Code::HeadMoved, ledger, found));
     };
-    for (entry, seq) in own.iter().zip(first..) {
-        repo.keep(lock, seq, &entry.oid, &entry.files)?;
+    for entry in &own {
+        repo.keep(lock, position(entry)?, &entry.oid, &entry.files)?;
     }
     repo.move_tip(lock, ledger, Some(*tip), incoming.tip)?;
     place_kept(repo, ledger, lock, incoming.tip, &mut state, signer)?;
     Ok(own.len())
 }
 
-/// The entries of this clone that the remote lacks, oldest first, and the position of the first.
-fn own_entries(repo: &Repository, tip: &Oid, incoming: &Oid) -> Result<(u64, Vec<StoredEntry>), Failure> {
+/// The entries of this clone that the remote lacks, oldest first.
+fn own_entries(repo: &Repository, tip: &Oid, incoming: &Oid) -> Result<Vec<StoredEntry>, Failure> {
     let reader = repo.reader();
-    let theirs = reader.read_chain(incoming)?;
-    let ours = reader.read_chain(tip)?;
-    let common = ours.iter().zip(&theirs).take_while(|(a, b)| a == b).count();
-    if common == 0 {
-        return Err(Failure::because(Code::Forked, "the remote's ledger", "it begins with another genesis"));
-    }
-    let own = ours[common..].iter().map(|oid| Ok(reader.read_entry(oid)?)).collect::<Result<_, Failure>>()?;
-    Ok((common as u64, own))
+    let own = reader.read_chain_apart(tip, incoming)?.ok_or_else(|| {
+        Failure::because(Code::Forked, "the remote's ledger", "it begins with another genesis")
+    })?;
+    own.iter().map(|oid| Ok(reader.read_entry(oid)?)).collect()
+}
+
+/// Where an entry stands in this clone.
+fn position(entry: &StoredEntry) -> Result<u64, Failure> {
+    let parsed = Entry::parse(&entry.commit);
+    parsed.map(|parsed| parsed.leaf().seq).map_err(|e| Failure::because(e.code(), &entry.oid, e))
 }
 
 /// Says what is still in the outbox.

@@ -3,7 +3,7 @@
 //! Owns: the linear walk from a tip to the first entry, and turning one commit into a
 //! [`StoredEntry`]. Must not: judge what an entry says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::commit::links;
 use super::error::{Error, Result};
@@ -69,25 +69,59 @@ impl Reader {
                     "more",
                 ));
             }
-            self.read(&next, Kind::Commit, MAX_COMMIT_BYTES, &mut buffer)?;
-            let parents = links(&next, &buffer)?.parents;
+            let parent = self.parent(&next, &mut buffer)?;
             chain.push(next);
-            match parents[..] {
-                [] => break false,
-                [parent] => next = parent,
-                _ => {
-                    let found = format_args!("{} parents", parents.len());
-                    return Err(Error::expected(
-                        Code::ChainBroken,
-                        format_args!("git commit {next}"),
-                        "one parent",
-                        found,
-                    ));
-                }
+            match parent {
+                None => break false,
+                Some(parent) => next = parent,
             }
         };
         chain.reverse();
         Ok((chain, met))
+    }
+
+    /// The commit before.
+    fn parent(&self, id: &Oid, buffer: &mut Vec<u8>) -> Result<Option<Oid>> {
+        self.read(id, Kind::Commit, MAX_COMMIT_BYTES, buffer)?;
+        match links(id, buffer)?.parents[..] {
+            [] => Ok(None),
+            [parent] => Ok(Some(parent)),
+            ref parents => {
+                let found = format_args!("{} parents", parents.len());
+                let object = format_args!("git commit {id}");
+                Err(Error::expected(Code::ChainBroken, object, "one parent", found))
+            }
+        }
+    }
+
+    /// The commits of `ours` that are not among those of `theirs`, oldest first. `None`: they have none in common. Both
+    /// are walked back in step, so it costs what lies behind the last common one, not what lies before.
+    ///
+    /// # Errors
+    /// As [`Reader::read_chain`].
+    pub fn read_chain_apart(&self, ours: &Oid, theirs: &Oid) -> Result<Option<Vec<Oid>>> {
+        let mut sides = [ours, theirs].map(|tip| Side { next: Some(*tip), known: HashSet::new() });
+        let (mut own, mut buffer) = (Vec::new(), Vec::new());
+        let mut side = 0;
+        let common = loop {
+            if let Some(at) = sides[side].next {
+                if sides[1 - side].known.contains(&at) {
+                    break at;
+                }
+                sides[side].known.insert(at);
+                if side == 0 {
+                    own.push(at);
+                }
+                sides[side].next = self.parent(&at, &mut buffer)?;
+            }
+            if sides.iter().all(|side| side.next.is_none()) {
+                return Ok(None);
+            }
+            side = 1 - side;
+        };
+        own.truncate(own.iter().position(|id| *id == common).unwrap_or(own.len()));
+        own.reverse();
+        Ok(Some(own))
     }
 
     /// One entry: its commit and all files of its tree.
@@ -151,6 +185,12 @@ impl Reader {
         taken.bytes += content.len() as u64;
         Ok(content)
     }
+}
+
+/// One of two chains that are walked back in step.
+struct Side {
+    next: Option<Oid>,
+    known: HashSet<Oid>,
 }
 
 /// What was read of an entry so far.

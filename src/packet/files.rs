@@ -68,16 +68,17 @@ impl Files {
     /// The reason: a path outside the grammar or used before (in any case), a limit.
     pub fn insert(&mut self, path: impl Into<String>, bytes: Vec<u8>) -> Result<(), Reason> {
         let path = path.into();
-        let named = cut(&path);
-        path_fault(&path)
-            .map_or(Ok(()), |fault| Err(Reason::new(Code::PathForbidden, &named).found(fault)))?;
+        if let Some(fault) = path_fault(&path) {
+            return Err(Reason::new(Code::PathForbidden, cut(&path)).found(fault));
+        }
         let twin = self.bytes.keys().find(|known| known.eq_ignore_ascii_case(&path));
         if let Some(twin) = twin {
             let fault = format!("the same name as {twin} where case does not count");
-            return Err(Reason::new(Code::PathForbidden, &named).found(fault));
+            return Err(Reason::new(Code::PathForbidden, cut(&path)).found(fault));
         }
         limit(self.bytes.len() < MAX_FILES, "packet: files", MAX_FILES, self.bytes.len() + 1)?;
-        limit(bytes.len() <= MAX_FILE_BYTES, &named, MAX_FILE_BYTES, bytes.len())?;
+        // A path that is none is refused above, so this one names itself.
+        limit(bytes.len() <= MAX_FILE_BYTES, &path, MAX_FILE_BYTES, bytes.len())?;
         let total = self.total_bytes() + bytes.len();
         limit(total <= MAX_TOTAL_BYTES, "packet: bytes", MAX_TOTAL_BYTES, total)?;
         self.digests = OnceLock::new();

@@ -25,6 +25,7 @@ mod ledger;
 mod log;
 mod terminal;
 mod publish;
+mod ledger_chain;
 mod ledger_hostile;
 mod packet;
 mod postgres;

@@ -72,7 +72,7 @@ pub enum What {
     Moment {
         /// The change.
         up: Run,
-        /// What it left ([`State::tables`]).
+        /// What it left: the digest of the tables alone.
         tables: Digest,
     },
     /// Make a cluster with an empty clone, and try a whole history on it.
