@@ -97,7 +97,7 @@ fn what_waits_in_the_outbox() {
     issue("second.git", "second");
     // A lost race, run again and killed while its entry stands on no ledger.
     stage.sh(".", "cp -a second.git second.before").ok();
-    let waiting = (1..20).any(|blow| {
+    let waiting = (1..60).any(|blow| {
         stage.sh(".", "rm -rf second.git; cp -a second.before second.git").ok();
         let inject = format!("inject=?fsync:signal=SIGKILL:when={blow}");
         let push = ["push", "--repo", "second.git", "origin", "--key", "keys/olga"];
