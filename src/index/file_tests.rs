@@ -28,6 +28,16 @@ fn settle(twins: &Twins) {
     assert_eq!(moved, Ok(0), "nobody writes");
 }
 
+#[test]
+fn the_log_is_left_where_it_is_and_read_from_there() {
+    let mut twins = usual();
+    twins.state = State::default();
+    let log = file(twins.directory.path()).with_extension("sqlite-wal");
+    assert!(log.metadata().expect("a log").len() > 0);
+    let size = twins.index.view(None).expect("opens").size();
+    assert_eq!(size, twins.book.entries.len() as u64);
+}
+
 /// Asks everything that a verb asks; any answer must be the right one.
 fn ask(twins: &Twins, view: &View) -> Result<usize, IndexError> {
     let mut right = 0;

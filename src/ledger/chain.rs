@@ -61,13 +61,7 @@ impl Reader {
                 break true;
             }
             if chain.len() >= most {
-                let expected = format_args!("at most {most} entries");
-                return Err(Error::expected(
-                    Code::LimitExceeded,
-                    format_args!("ledger at {tip}"),
-                    expected,
-                    "more",
-                ));
+                return Err(too_long(tip, most));
             }
             let parent = self.parent(&next, &mut buffer)?;
             chain.push(next);
@@ -100,13 +94,25 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read_chain`].
     pub fn read_chain_apart(&self, ours: &Oid, theirs: &Oid) -> Result<Option<Vec<Oid>>> {
-        let mut sides = [ours, theirs].map(|tip| Side { next: Some(*tip), known: HashSet::new() });
+        self.read_chain_apart_up_to(ours, theirs, MAX_ENTRIES)
+    }
+
+    /// As [`Reader::read_chain_apart`].
+    ///
+    /// # Errors
+    /// As there; `LIMIT_EXCEEDED` after `most` commits of either.
+    pub fn read_chain_apart_up_to(&self, ours: &Oid, theirs: &Oid, most: usize) -> Result<Option<Vec<Oid>>> {
+        let tips = [ours, theirs];
+        let mut sides = tips.map(|tip| Side { next: Some(*tip), known: HashSet::new() });
         let (mut own, mut buffer) = (Vec::new(), Vec::new());
         let mut side = 0;
         let common = loop {
             if let Some(at) = sides[side].next {
                 if sides[1 - side].known.contains(&at) {
                     break at;
+                }
+                if sides[side].known.len() >= most {
+                    return Err(too_long(tips[side], most));
                 }
                 sides[side].known.insert(at);
                 if side == 0 {
@@ -185,6 +191,11 @@ impl Reader {
         taken.bytes += content.len() as u64;
         Ok(content)
     }
+}
+
+fn too_long(tip: &Oid, most: usize) -> Error {
+    let expected = format_args!("at most {most} entries");
+    Error::expected(Code::LimitExceeded, format_args!("ledger at {tip}"), expected, "more")
 }
 
 /// One of two chains that are walked back in step.

@@ -83,3 +83,12 @@ fn nothing_before_the_parting_is_read() {
     let own = reader.read_chain_apart(&parted.ours[4], &parted.theirs[4]).expect("reads");
     assert_eq!(own.as_deref(), Some(&parted.ours[2..]));
 }
+
+#[test]
+fn no_more_commits_are_read_than_may_be() {
+    let parted = Parted::new(3);
+    let reader = parted.repository().reader();
+    let apart = |most| reader.read_chain_apart_up_to(&parted.ours[4], &parted.theirs[4], most);
+    assert_eq!(code(apart(3)), Code::LimitExceeded, "three each, and where they part");
+    assert_eq!(apart(4).expect("reads").as_deref(), Some(&parted.ours[2..]));
+}
