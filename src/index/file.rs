@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const CACHE_PAGES: i64 = 4096;
 /// Pages that the log may hold before it is moved into the file: some appends', and read in a fraction of a millisecond.
 const WAL_PAGES: i64 = 256;
+/// Bytes of a log that holds more pages than that, each behind a header of 24 bytes.
+const LONG_LOG_BYTES: u64 = WAL_PAGES as u64 * (4096 + 24);
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Where the files of one ledger's index stand.
@@ -156,6 +158,7 @@ impl Place {
     /// Another connection to the file.
     pub(super) fn open(&self) -> Result<Map, Fault> {
         let db = connect(&self.path(""), "WAL")?;
+        self.shorten_log(&db)?;
         let schema: String =
             db.query_row("SELECT group_concat(sql, ';') FROM sqlite_schema", [], |r| r.get(0))?;
         let number = |what: &str| db.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
@@ -163,6 +166,17 @@ impl Place {
             return Err(Fault::Damaged("another format"));
         }
         Ok(Map::of(db, salt(&self.path(""), &self.home.ledger)?))
+    }
+
+    /// Moves a long log into the file, where nobody reads it at this moment. The first to open a file reads its log whole,
+    /// and writing alone never ends a log: whoever writes reads an older moment at the same time.
+    fn shorten_log(&self, db: &Connection) -> Result<(), Fault> {
+        if self.path("-wal").metadata().is_ok_and(|log| log.len() > LONG_LOG_BYTES) {
+            db.busy_timeout(Duration::ZERO)?;
+            let _moved_or_busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            db.busy_timeout(PATIENCE)?;
+        }
+        Ok(())
     }
 
     fn path(&self, ending: &str) -> PathBuf {

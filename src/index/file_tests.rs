@@ -38,6 +38,27 @@ fn the_log_is_left_where_it_is_and_read_from_there() {
     assert_eq!(size, twins.book.entries.len() as u64);
 }
 
+#[test]
+fn a_long_log_is_moved_once_nobody_reads_it() {
+    let twins = at_rest();
+    let path = file(twins.directory.path());
+    let log = || path.with_extension("sqlite-wal").metadata().map_or(0, |log| log.len());
+    let size = twins.book.entries.len() as u64;
+    // As a first index is written: while the writer reads.
+    let reader = twins.index.view(None).expect("opens");
+    let db = rusqlite::Connection::open(&path).expect("opens");
+    while log() < 2 << 20 {
+        db.execute_batch("PRAGMA user_version = 9; PRAGMA user_version = 1").expect("written");
+    }
+    drop(db);
+    let long = log();
+    assert_eq!(twins.index.view(None).expect("opens").size(), size);
+    assert_eq!(log(), long, "somebody reads an earlier moment");
+    drop(reader);
+    assert_eq!(twins.index.view(None).expect("opens").size(), size);
+    assert_eq!(log(), 0);
+}
+
 /// Asks everything that a verb asks; any answer must be the right one.
 fn ask(twins: &Twins, view: &View) -> Result<usize, IndexError> {
     let mut right = 0;
