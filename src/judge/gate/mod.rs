@@ -51,13 +51,15 @@ mod edges;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use claims::{Finder, Reach};
 use json::Words;
 use runs::Memory;
 use views::{Examined, Manner, Walk};
 
 use super::known::Known;
-use crate::digest::{Digest, Hasher};
+use crate::digest::Hasher;
 use crate::packet::Files;
 use crate::policy::Policy;
 use crate::statement::Mention;
@@ -202,7 +204,7 @@ impl Gate {
         for mention in mentions.iter().filter(|m| files.get(&m.file).is_none()) {
             verdict.push(Reason::new(Code::FileMissing, format_args!("mention of {}", mention.file)));
         }
-        let mut read: Vec<(&str, Vec<u8>)> = Vec::new();
+        let mut read: Vec<(&str, Cow<'_, [u8]>)> = Vec::new();
         for (path, bytes) in files.iter() {
             let extension = path.rsplit_once('.').map(|(_, extension)| extension);
             let listed = extension.is_some_and(|e| self.policy.packet().extensions.iter().any(|x| x == e));
@@ -210,21 +212,21 @@ impl Gate {
                 Reason::new(Code::FileUnexpected, path).found("a type that is not listed")
             });
             let blanked = places::without_typed(&self.policy, path, bytes);
-            let changed = blanked.is_some();
-            let mut bytes = blanked.unwrap_or_else(|| bytes.to_vec());
+            let mut bytes = blanked.map_or(Cow::Borrowed(bytes), Cow::Owned);
             let declared: Vec<&Mention> = mentions.iter().filter(|m| m.file == path).collect();
             let is_claim = |token: &[u8]| !self.finder.find(token, Reach::All).is_empty();
-            if let Err((mention, why)) = places::without_declared(&mut bytes, &declared, is_claim) {
+            if !declared.is_empty()
+                && let Err((mention, why)) = places::without_declared(bytes.to_mut(), &declared, is_claim)
+            {
                 let object = format_args!("mention of {path} line {}", mention.line);
                 verdict.push(Reason::new(Code::Malformed, object).found(why));
             }
-            // A packet's files are digested once.
-            let digest = files.digest(path).filter(|_| !changed && declared.is_empty());
-            let digest = digest.unwrap_or_else(|| Digest::of(&bytes));
-            verdict.merge(self.scan_blanked(path, Channel::PacketFile { path }, digest, &bytes));
-            let (name, channel) = (format!("the name {path}"), Channel::EntryIdentity);
-            verdict.merge(self.scan_blanked(&name, channel, Digest::of(path.as_bytes()), path.as_bytes()));
-            read.push((path, bytes));
+            let condensed = bytes.is_ascii().then(|| runs::without_digests(&bytes)).flatten();
+            let short = condensed.as_deref().unwrap_or(&bytes);
+            verdict.merge(self.scan_blanked(path, Channel::PacketFile { path }, &bytes, short));
+            let name = format!("the name {path}");
+            verdict.merge(self.scan_blanked(&name, Channel::EntryIdentity, path.as_bytes(), path.as_bytes()));
+            read.push((path, condensed.map_or(bytes, Cow::Owned)));
         }
         self.neighbours(&mut verdict, &read);
         verdict
@@ -250,10 +252,16 @@ impl Gate {
         verdict
     }
 
-    /// A file without its mentions, or its name, and its digest. The same text read the same way is looked at once:
-    /// what is in it depends on nothing but the policy, a file's path neither.
-    fn scan_blanked(&self, object: &str, channel: Channel<'_>, digest: Digest, bytes: &[u8]) -> Verdict {
-        let input = input(if channel == Channel::EntryIdentity { b"name" } else { b"file" }, digest);
+    /// A file without its mentions, or its name; `short` is the same without the digests of ASCII text. They say nothing
+    /// ([`views`]), so that texts that differ in nothing else are one, and one text that is read the same way is looked at
+    /// once: what is in it depends on nothing but the policy, a file's path neither.
+    fn scan_blanked(&self, object: &str, channel: Channel<'_>, bytes: &[u8], short: &[u8]) -> Verdict {
+        let mut hasher = Hasher::labelled("fix7.gate.text/v1");
+        hasher.framed(if channel == Channel::EntryIdentity { b"name" } else { b"file" });
+        // The bounds are those of the whole text.
+        hasher.framed(&bytes.len().to_be_bytes());
+        hasher.framed(short);
+        let input = hasher.finish();
         if self.clean.holds(&input) {
             return Verdict::default();
         }
@@ -277,14 +285,16 @@ impl Gate {
     }
 
     /// Tokens that are cut over names, over a name and its content, or over a file's end and the next's beginning.
-    fn neighbours(&self, verdict: &mut Verdict, files: &[(&str, Vec<u8>)]) {
+    fn neighbours(&self, verdict: &mut Verdict, files: &[(&str, Cow<'_, [u8]>)]) {
         let stem = |path: &str| {
             let name = path.rsplit('/').next().unwrap_or_default();
             name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
         };
         let stems: Vec<String> = files.iter().map(|(path, _)| stem(path)).collect();
         let mut told = |what: &str, text: &[u8]| {
-            let input = input(b"joined", Digest::of(text));
+            let mut hasher = Hasher::labelled("fix7.gate.joined/v1");
+            hasher.framed(text);
+            let input = hasher.finish();
             if self.clean.holds(&input) {
                 return;
             }
@@ -330,14 +340,6 @@ impl Gate {
             verdict.push(Reason::new(Code::Undecidable, object).found(why));
         }
     }
-}
-
-/// A text's digest and how it is read, in one digest.
-fn input(read_as: &[u8], text: Digest) -> Digest {
-    let mut hasher = Hasher::labelled("fix7.gate.input/v1");
-    hasher.framed(read_as);
-    hasher.framed(text.as_bytes());
-    hasher.finish()
 }
 
 fn claim(object: &str) -> Reason {

@@ -27,6 +27,11 @@ const MAX_CAPITALS: usize = 7;
 const MAX_NUMBERS: usize = 2;
 /// Lengths in digits of the digests that evidence is full of: no encoding other than hex is tried on them.
 const DIGEST_DIGITS: [usize; 4] = [40, 64, 96, 128];
+/// Digits of a nonce.
+const NONCE_DIGITS: usize = 32;
+/// How the name of a clone begins, and how many digits follow: packets name theirs on every page.
+const CLONE: &[u8] = b"clone-";
+const CLONE_DIGITS: usize = 16;
 
 /// Longest run that is remembered, in characters: names are shorter.
 const MOST_REMEMBERED: usize = 64;
@@ -238,21 +243,21 @@ pub(super) fn could_be_cut(text: &[u8]) -> bool {
     !all_words || numbers > MAX_NUMBERS || text.iter().any(|b| matches!(b, b'\\' | b'%' | b'&' | b'='))
 }
 
-/// `text` with an `x` for each digest in it, a run of exactly 40 or 64 small hexadecimal digits that holds no text:
-/// evidence is full of them, and they say nothing.
+/// `text` with an `x` for each digest in it that holds no text: a run of exactly 40 or 64 small hexadecimal digits, a
+/// nonce of 32, or the name of a clone. Evidence is full of them, and they say nothing.
 pub(super) fn without_digests(text: &[u8]) -> Option<Vec<u8>> {
     let mut out: Option<Vec<u8>> = None;
     let mut copied = 0;
     let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     let glued = |b: Option<&u8>| b.is_some_and(|&b| BASE64[b as usize] != NONE);
-    long_runs(text, 40, is_digit, |from, to| {
-        let whole = || !glued(from.checked_sub(1).map(|before| &text[before])) && !glued(text.get(to));
-        if !matches!(to - from, 40 | 64) || !whole() {
-            return;
-        }
-        let mut bytes = Vec::with_capacity(32);
-        unpacked::<4, 2>(&text[from..to], &HEX, &mut bytes);
-        if !holds_text(&bytes) && !is_packed(&bytes) && wide(&bytes).is_empty() {
+    long_runs(text, CLONE_DIGITS, is_digit, |from, to| {
+        let begin = match to - from {
+            CLONE_DIGITS if text[..from].ends_with(CLONE) => from - CLONE.len(),
+            NONCE_DIGITS | 40 | 64 => from,
+            _ => return,
+        };
+        let whole = || !glued(begin.checked_sub(1).map(|before| &text[before])) && !glued(text.get(to));
+        if whole() && says_nothing(&text[begin..to]) {
             let out = out.get_or_insert_with(|| Vec::with_capacity(text.len()));
             out.extend_from_slice(&text[copied..from]);
             out.push(b'x');
@@ -263,6 +268,18 @@ pub(super) fn without_digests(text: &[u8]) -> Option<Vec<u8>> {
         out.extend_from_slice(&text[copied..]);
     }
     out
+}
+
+/// Whether a digest, a nonce or a clone's name holds nothing else.
+fn says_nothing(run: &[u8]) -> bool {
+    if DIGEST_DIGITS.contains(&run.len()) {
+        let mut bytes = Vec::with_capacity(32);
+        unpacked::<4, 2>(run, &HEX, &mut bytes);
+        return !holds_text(&bytes) && !is_packed(&bytes) && wide(&bytes).is_empty();
+    }
+    let mut found = Runs::default();
+    found.run(run);
+    found.text.is_empty() && found.packed.is_empty() && found.muted_bytes == 0 && found.opaque.is_none()
 }
 
 #[cfg(test)]
