@@ -55,26 +55,49 @@ pub(super) fn feed(
     verifier.announce(entries.len() as u64);
     let mut rest = entries;
     let mut judge: Option<Judge> = None;
-    while !rest.is_empty() && !verifier.stopped() {
-        // The first entry alone: it brings the policy that the others are judged under.
-        let size = if verifier.state().policy().is_none() { 1 } else { BATCH };
-        let (batch, after) = rest.split_at(size.min(rest.len()));
-        rest = after;
+    let mut read: Vec<Result<Looked, Reason>> = Vec::new();
+    while !read.is_empty() || !rest.is_empty() && !verifier.stopped() {
         let policy = verifier.state().policy().filter(|_| judged);
         if judge.as_ref().map(|judge| judge.policy().digest()) != policy.map(Policy::digest) {
             judge = policy.map(Judge::new);
         }
-        let read: Vec<_> = batch
-            .par_iter()
-            .map_init(|| repo.reader(), |reader, oid| Looked::at(reader, oid, judge.as_ref()))
-            .collect();
-        for looked in read {
-            match looked {
-                Ok(looked) => looked.hand_to(verifier, judge.as_ref(), judged, listed.as_deref_mut()),
-                Err(reason) => verifier.note(Step::Object, reason.into()),
-            }
+        // The first entry alone: it brings the policy that the others are judged under.
+        let first = verifier.state().policy().is_none();
+        let size = match (first, read.is_empty()) {
+            (true, true) => 1,
+            (true, false) => 0,
+            (false, _) => BATCH,
+        };
+        let (batch, after) = rest.split_at(size.min(rest.len()));
+        rest = after;
+        let folded = read.len();
+        // While one batch is folded in, which is one core's work, the next one is read.
+        let judge = judge.as_ref();
+        let (_, ahead) = rayon::join(
+            || fold_in(verifier, read, judge, judged, listed.as_deref_mut()),
+            || look_at(repo, batch, judge),
+        );
+        read = ahead;
+        progress(folded);
+    }
+}
+
+fn look_at(repo: &Repository, batch: &[Oid], judge: Option<&Judge>) -> Vec<Result<Looked, Reason>> {
+    batch.par_iter().map_init(|| repo.reader(), |reader, oid| Looked::at(reader, oid, judge)).collect()
+}
+
+fn fold_in(
+    verifier: &mut Verifier,
+    read: Vec<Result<Looked, Reason>>,
+    judge: Option<&Judge>,
+    judged: bool,
+    mut listed: Option<&mut Vec<Listed>>,
+) {
+    for looked in read {
+        match looked {
+            Ok(looked) => looked.hand_to(verifier, judge, judged, listed.as_deref_mut()),
+            Err(reason) => verifier.note(Step::Object, reason.into()),
         }
-        progress(batch.len());
     }
 }
 
@@ -103,7 +126,10 @@ impl Looked {
     fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
         let checked = check(&stored);
         let statement = checked.verified.as_ref().map(|verified| verified.statement());
-        let packet = statement.filter(|s| s.kind().has_packet()).map(|_| packet(&stored.files));
+        let packet = statement.filter(|s| s.kind().has_packet()).map(|statement| {
+            let needed = |path: &str| judge.is_some() || judge::FACT_FILES.contains(&path);
+            verified_packet(statement, &stored.files, needed)
+        });
         let facts = packet.as_ref().map(|(packet, _)| judge::packet_facts(packet));
         let judged = match (judge, statement) {
             (Some(judge), Some(statement)) => {
@@ -171,6 +197,19 @@ fn judged_packet(judge: &Judge, statement: &Statement, packet: (Files, Verdict))
     let (packet, mut verdict) = packet;
     verdict.merge(judge.packet(Some(statement), &packet));
     verdict
+}
+
+/// The files of the packet of an entry whose content holds: the statement's subjects are then their digests.
+fn verified_packet(
+    statement: &Statement,
+    files: &EntryFiles,
+    needed: impl Fn(&str) -> bool,
+) -> (Files, Verdict) {
+    let digest = |path: &str| statement.subjects().get(path).copied();
+    Files::collect_digested(files.iter().filter_map(|(path, bytes)| {
+        let inner = path.strip_prefix(PACKET_DIR).filter(|inner| needed(inner))?;
+        Some((inner, bytes.clone(), digest(path)))
+    }))
 }
 
 /// The packet in an entry's tree.

@@ -18,6 +18,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::continuity::continuity;
@@ -229,8 +230,8 @@ pub fn judge(
 /// # Errors
 /// The reasons: a file that is missing or not what its type says, a fault of the plan.
 pub fn facts(files: &Files) -> Result<Facts, Verdict> {
-    let lock = read(files, LOCK);
-    known_format(files, &lock)?;
+    let lock: Result<TargetLock, Reason> = read(files, LOCK);
+    known_format(files, lock.as_ref().ok().map(|lock| lock.format))?;
     let (execution, rollback) = (read(files, EXECUTION), read(files, ROLLBACK));
     let plan = Plan::parse(files.plan());
     match (lock, execution, rollback, plan) {
@@ -244,9 +245,10 @@ pub fn facts(files: &Files) -> Result<Facts, Verdict> {
     }
 }
 
-/// A packet of another format is refused for that, and not for the fields that it has more or less.
-fn known_format(files: &Files, read: &Result<TargetLock, Reason>) -> Result<(), Verdict> {
-    if read.as_ref().is_ok_and(|lock| lock.format == PACKET_FORMAT) {
+/// A packet of another format is refused for that, and not for the fields that it has more or less. `read` is the
+/// format, where the lock could be read.
+fn known_format(files: &Files, read: Option<u64>) -> Result<(), Verdict> {
+    if read == Some(PACKET_FORMAT) {
         return Ok(());
     }
     let lock = files.get(LOCK).and_then(|bytes| canon::from_slice::<serde_json::Value>(bytes).ok());
@@ -262,7 +264,27 @@ fn known_format(files: &Files, read: &Result<TargetLock, Reason>) -> Result<(), 
     }
 }
 
-/// What the ledger's own rules need to know of a packet.
+/// The files of a packet that [`packet_facts`] reads.
+pub const FACT_FILES: [&str; 3] = [LOCK, BLOCKERS, MANIFEST];
+
+/// What the ledger's own rules need of a lock. Whether the rest of it is what it must be, the judgement says.
+#[derive(Deserialize)]
+struct Locked {
+    format: u64,
+    plan: Digest,
+    policy: Digest,
+    executable: Digest,
+    source: LockedSource,
+}
+
+#[derive(Deserialize)]
+struct LockedSource {
+    set: Digest,
+    #[serde(default)]
+    dump: Option<DumpFacts>,
+}
+
+/// What the ledger's own rules need to know of a packet, from [`FACT_FILES`].
 ///
 /// # Errors
 /// The reasons: a file that is missing or not what its type says.
@@ -272,8 +294,8 @@ pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
 
 /// As [`packet_facts`], and where the source comes from if it is a dump.
 pub(super) fn packet_facts_and_dump(files: &Files) -> Result<(PacketFacts, Option<DumpFacts>), Verdict> {
-    let lock = read(files, LOCK);
-    known_format(files, &lock)?;
+    let lock: Result<Locked, Reason> = read(files, LOCK);
+    known_format(files, lock.as_ref().ok().map(|lock| lock.format))?;
     let lock = lock?;
     let map: BlockerMap = read(files, BLOCKERS)?;
     let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;

@@ -24,20 +24,21 @@ const DEVICES: [&str; 22] = [
 ];
 
 /// Path to bytes, in the order of the paths' bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Files {
-    bytes: BTreeMap<String, Vec<u8>>,
-    /// The digest of each, made when the first is asked for.
-    digests: OnceLock<BTreeMap<String, Digest>>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files(BTreeMap<String, Content>);
+
+/// A file's bytes, and their digest once it was asked for.
+#[derive(Clone, Debug, Eq)]
+struct Content {
+    bytes: Vec<u8>,
+    digest: OnceLock<Digest>,
 }
 
-impl PartialEq for Files {
-    fn eq(&self, other: &Files) -> bool {
+impl PartialEq for Content {
+    fn eq(&self, other: &Content) -> bool {
         self.bytes == other.bytes
     }
 }
-
-impl Eq for Files {}
 
 impl Files {
     /// Takes files from anywhere; what breaks the grammar or a limit is left out and named.
@@ -49,10 +50,18 @@ impl Files {
     /// assert_eq!(verdict.reasons()[0].to_string(), "PATH_FORBIDDEN: ../x: a segment of dots");
     /// ```
     pub fn collect<P: Into<String>>(entries: impl IntoIterator<Item = (P, Vec<u8>)>) -> (Files, Verdict) {
+        Files::collect_digested(entries.into_iter().map(|(path, bytes)| (path, bytes, None)))
+    }
+
+    /// As [`Files::collect`], of files whose digest is known: made of these very bytes, by whoever gives it.
+    pub fn collect_digested<P: Into<String>>(
+        entries: impl IntoIterator<Item = (P, Vec<u8>, Option<Digest>)>,
+    ) -> (Files, Verdict) {
         let mut files = Files::default();
         let mut verdict = Verdict::default();
-        for (path, bytes) in entries {
-            if let Err(reason) = files.insert(path, bytes) {
+        for (path, bytes, digest) in entries {
+            let digest = digest.map_or_else(OnceLock::new, OnceLock::from);
+            if let Err(reason) = files.insert(path.into(), Content { bytes, digest }) {
                 verdict.push(reason);
                 if files.len() >= MAX_FILES {
                     break;
@@ -62,71 +71,66 @@ impl Files {
         (files, verdict)
     }
 
-    /// Adds a file.
-    ///
-    /// # Errors
-    /// The reason: a path outside the grammar or used before (in any case), a limit.
-    pub fn insert(&mut self, path: impl Into<String>, bytes: Vec<u8>) -> Result<(), Reason> {
-        let path = path.into();
+    /// Adds a file; refuses a path outside the grammar or used before (in any case), and what is over a limit.
+    fn insert(&mut self, path: String, content: Content) -> Result<(), Reason> {
+        let size = content.bytes.len();
         if let Some(fault) = path_fault(&path) {
             return Err(Reason::new(Code::PathForbidden, cut(&path)).found(fault));
         }
-        let twin = self.bytes.keys().find(|known| known.eq_ignore_ascii_case(&path));
+        let twin = self.0.keys().find(|known| known.eq_ignore_ascii_case(&path));
         if let Some(twin) = twin {
             let fault = format!("the same name as {twin} where case does not count");
             return Err(Reason::new(Code::PathForbidden, cut(&path)).found(fault));
         }
-        limit(self.bytes.len() < MAX_FILES, "packet: files", MAX_FILES, self.bytes.len() + 1)?;
+        limit(self.len() < MAX_FILES, "packet: files", MAX_FILES, self.len() + 1)?;
         // A path that is none is refused above, so this one names itself.
-        limit(bytes.len() <= MAX_FILE_BYTES, &path, MAX_FILE_BYTES, bytes.len())?;
-        let total = self.total_bytes() + bytes.len();
+        limit(size <= MAX_FILE_BYTES, &path, MAX_FILE_BYTES, size)?;
+        let total = self.total_bytes() + size;
         limit(total <= MAX_TOTAL_BYTES, "packet: bytes", MAX_TOTAL_BYTES, total)?;
-        self.digests = OnceLock::new();
-        self.bytes.insert(path, bytes);
+        self.0.insert(path, content);
         Ok(())
     }
 
     /// The digest of a file.
     pub fn digest(&self, path: &str) -> Option<Digest> {
-        let all = || self.iter().map(|(path, bytes)| (path.to_owned(), Digest::of(bytes))).collect();
-        self.digests.get_or_init(all).get(path).copied()
+        self.0.get(path).map(|content| *content.digest.get_or_init(|| Digest::of(&content.bytes)))
     }
 
     /// A file's bytes.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
-        self.bytes.get(path).map(Vec::as_slice)
+        self.0.get(path).map(|content| content.bytes.as_slice())
     }
 
     /// Every file, in the order of the paths' bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.bytes.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+        self.0.iter().map(|(path, content)| (path.as_str(), content.bytes.as_slice()))
     }
 
     /// The files under `plan/`, by the name they have there.
     pub fn plan(&self) -> BTreeMap<String, Vec<u8>> {
         let named =
-            self.bytes.iter().filter_map(|(p, b)| Some((p.strip_prefix(PLAN_FOLDER)?.to_owned(), b.clone())));
-        named.collect()
+            |(path, bytes): (&str, &[u8])| Some((path.strip_prefix(PLAN_FOLDER)?.to_owned(), bytes.to_vec()));
+        self.iter().filter_map(named).collect()
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.0.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.0.is_empty()
     }
 
     /// Bytes of all files.
     pub fn total_bytes(&self) -> usize {
-        self.bytes.values().map(Vec::len).sum()
+        self.0.values().map(|content| content.bytes.len()).sum()
     }
 
     /// The files as they are.
     pub fn into_map(self) -> BTreeMap<String, Vec<u8>> {
-        self.bytes
+        self.0.into_iter().map(|(path, content)| (path, content.bytes)).collect()
     }
 }
 
