@@ -222,7 +222,7 @@ impl<'a> Book<'a> {
 }
 
 fn signed(statement: Statement, signer: &Signer<'_>, mut files: FileMap) -> Result<Ready, Failure> {
-    let bytes = statement.to_bytes();
+    let bytes = statement.bytes().to_vec();
     files.insert(SIGNATURE_FILE.to_owned(), dsse::sign(&bytes, &[signer])?.to_bytes());
     files.insert(STATEMENT_FILE.to_owned(), bytes);
     Ok(Ready { statement, files })

@@ -70,7 +70,7 @@ pub(super) fn decide(
     };
     let statement = statement.map_err(|e| Failure::because(Code::StatementInvalid, "the statement", e))?;
     let signers: Vec<_> = std::iter::once(&signer).chain(&others).collect();
-    let signatures = dsse::sign(&statement.to_bytes(), &signers)
+    let signatures = dsse::sign(statement.bytes(), &signers)
         .map_err(|e| Failure::because(Code::SignatureInvalid, "the statement", e))?;
     match &args.propose {
         Some(file) => proposal::write_new(file, &Proposal::new(&statement, signatures, policy)),

@@ -82,7 +82,7 @@ pub(super) fn run(args: Args, _ui: &Ui) -> Result<Answer, Failure> {
         Genesis { demo: args.demo, keys, name: name.clone(), owner_threshold: args.owner_threshold };
     let statement = Statement::genesis(surroundings::statement_nonce()?, genesis, policy.digest())
         .map_err(|e| Failure::because(Code::StatementInvalid, "the genesis statement", e))?;
-    let signatures = dsse::sign(&statement.to_bytes(), &[&signer])
+    let signatures = dsse::sign(statement.bytes(), &[&signer])
         .map_err(|e| Failure::because(Code::SignatureInvalid, "the genesis statement", e))?;
     let contents = Contents {
         statement: &statement,

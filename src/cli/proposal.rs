@@ -45,7 +45,7 @@ pub(super) fn sign(args: SignArgs, _ui: &Ui) -> Result<Answer, Failure> {
     let signer = keyring::signer(&args.key)?;
     let signatures = with(proposal.signatures().clone(), &statement, &signer)?;
     let signers = signatures.signers().len();
-    let document: Value = serde_json::from_slice(&statement.to_bytes()).unwrap_or_default();
+    let document: Value = serde_json::from_slice(statement.bytes()).unwrap_or_default();
     let shown = serde_json::to_string_pretty(&document["predicate"]).unwrap_or_default();
     replace(&args.file, &proposal.signed(signatures))?;
     let file = args.file.display();
@@ -90,7 +90,7 @@ fn read(file: &Path) -> Result<(Proposal, Statement), Failure> {
 
 fn with(before: Signatures, statement: &Statement, signer: &Signer<'_>) -> Result<Signatures, Failure> {
     let failed = |e| Failure::because(Code::SignatureInvalid, "the proposal", e);
-    let own = dsse::sign(&statement.to_bytes(), &[signer]).map_err(failed)?;
+    let own = dsse::sign(statement.bytes(), &[signer]).map_err(failed)?;
     before.joined(own).map_err(failed)
 }
 

@@ -69,7 +69,7 @@ impl Recording<'_> {
         if !verdict.accepted() {
             return Err(verdict.into());
         }
-        let signatures = dsse::sign(&statement.to_bytes(), &[self.signer])
+        let signatures = dsse::sign(statement.bytes(), &[self.signer])
             .map_err(|e| Failure::because(Code::SignatureInvalid, "the statement", e))?;
         let contents = Contents {
             statement: &statement,

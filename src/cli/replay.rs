@@ -125,22 +125,23 @@ impl Looked {
 
     fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
         let checked = check(&stored);
-        let statement = checked.verified.as_ref().map(|verified| verified.statement());
-        let packet = statement.filter(|s| s.kind().has_packet()).map(|statement| {
-            let needed = |path: &str| judge.is_some() || judge::FACT_FILES.contains(&path);
-            verified_packet(statement, &stored.files, needed)
-        });
-        let facts = packet.as_ref().map(|(packet, _)| judge::packet_facts(packet));
-        let judged = match (judge, statement) {
-            (Some(judge), Some(statement)) => {
-                let verdict = match packet {
-                    Some(packet) => judged_packet(judge, statement, packet),
-                    None => judge.statement(statement, &stored.files),
-                };
-                Some((judge.policy().digest(), verdict))
-            }
-            _ => None,
+        let Some(statement) = checked.verified.as_ref().map(|verified| verified.statement()) else {
+            return Looked { stored, checked, facts: None, judged: None };
         };
+        let has_packet = statement.kind().has_packet();
+        let judged = judge.map(|judge| {
+            let verdict = match has_packet {
+                true => judge.known_packet(statement).unwrap_or_else(|| {
+                    judged_packet(judge, statement, verified_packet(statement, &stored.files, |_| true))
+                }),
+                false => judge.statement(statement, &stored.files),
+            };
+            (judge.policy().digest(), verdict)
+        });
+        let facts = has_packet.then(|| {
+            let needed = |path: &str| judge::FACT_FILES.contains(&path);
+            judge::packet_facts(&verified_packet(statement, &stored.files, needed).0)
+        });
         Looked { stored, checked, facts, judged }
     }
 

@@ -56,7 +56,7 @@ pub(super) fn append(
     signer: &Signer<'_>,
 ) -> Result<Appended, Failure> {
     let Contents { statement, signatures, mut files, facts, time } = contents;
-    files.insert(STATEMENT_FILE.to_owned(), statement.to_bytes());
+    files.insert(STATEMENT_FILE.to_owned(), statement.bytes().to_vec());
     files.insert(SIGNATURE_FILE.to_owned(), signatures.to_bytes());
     let key = signer.public().fingerprint();
     let leaf = state.next_leaf(statement, content_digest(&file_digests(&files)), key, time);

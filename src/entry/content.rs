@@ -18,7 +18,7 @@ pub fn content_digest(digests: &BTreeMap<&str, Digest>) -> Digest {
     let mut line = String::with_capacity(160);
     for (path, digest) in digests {
         line.clear();
-        line.push_str(&digest.to_string());
+        data_encoding::HEXLOWER.encode_append(digest.as_bytes(), &mut line);
         line.push_str("  ");
         line.push_str(path);
         line.push('\n');

@@ -183,17 +183,17 @@ fn subjects(place: &Place, statement: &Statement, digests: &BTreeMap<&str, Diges
     if statement.kind().is_bare() {
         return; // its one subject is the ledger, and was compared with it
     }
-    let others = digests.iter().filter(|(path, _)| !matches!(**path, STATEMENT_FILE | SIGNATURE_FILE));
-    let mut claimed = statement.subjects().clone();
-    for (path, found) in others {
-        match claimed.remove(*path) {
-            Some(expected) => verdict.require(expected == *found, || {
+    let is_subject = |path: &str| !matches!(path, STATEMENT_FILE | SIGNATURE_FILE);
+    for (path, found) in digests.iter().filter(|(path, _)| is_subject(path)) {
+        match statement.subjects().get(*path) {
+            Some(expected) => verdict.require(expected == found, || {
                 place.reason(Code::ContentMismatch, path).values(expected, found)
             }),
             None => verdict.push(place.reason(Code::FileUnexpected, path)),
         }
     }
-    for path in claimed.keys() {
+    let is_there = |path: &str| is_subject(path) && digests.contains_key(path);
+    for path in statement.subjects().keys().filter(|path| !is_there(path)) {
         verdict.push(place.reason(Code::FileMissing, path));
     }
 }

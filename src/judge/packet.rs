@@ -18,31 +18,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
 use super::continuity::continuity;
 use super::derive::{self, compare};
 use super::gate::{Channel, Gate};
 use super::known::Known;
 use super::{beside, blockers};
 use super::{failure, probes, request, secret, validator};
-use crate::canon;
-use crate::digest::Digest;
-use crate::evidence::blockers::BlockerMap;
-use crate::evidence::lock::{DumpFacts, PACKET_FORMAT};
-use crate::evidence::{Facts, Plan, TargetLock};
+use crate::evidence::Facts;
 use crate::packet::document::FinalStatus;
-use crate::packet::{
-    BLOCKERS, DERIVED, EXECUTION, FACTS, Files, LOCK, MANIFEST, PLAN_FOLDER, ROLLBACK, TREE, manifest,
-};
+use crate::packet::{DERIVED, FACTS, Files, MANIFEST, PLAN_FOLDER, TREE, manifest};
 use crate::policy::Policy;
-use crate::state::{PacketFacts, State};
-use crate::statement::{POLICY_FILE, STATEMENT_FILE, Statement};
+use crate::state::State;
+use crate::statement::{PACKET_DIR, POLICY_FILE, STATEMENT_FILE, Statement};
 use crate::verdict::{Code, Reason, Verdict};
 
+mod read;
 mod statement;
 
+pub(super) use read::packet_facts_and_dump;
+pub use read::{FACT_FILES, facts, packet_facts};
 use statement::{input, mentions, subjects};
 
 /// A judge of packets and statements under one policy: whatever can be made ready once is.
@@ -74,11 +68,11 @@ impl Judge {
         let mut verdict = Verdict::default();
         if let Some(statement) = statement {
             verdict.merge(subjects(statement, files));
-            verdict.merge(self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes()));
+            verdict.merge(self.said(statement, verdict.accepted()));
         }
         // A packet that is not READY is accepted under a statement that says so, and under no other: it is never known.
         let failing = statement.is_some_and(failure::is_claimed);
-        let input = input(files, mentions(statement));
+        let input = input(files.iter().map(|(path, _)| (path, files.digest(path))), mentions(statement));
         if !failing && self.accepted.holds(&input) {
             let status = FinalStatus::Ready;
             statement.iter().for_each(|statement| verdict.merge(failure::claimed(statement, status)));
@@ -90,6 +84,32 @@ impl Judge {
         }
         verdict.merge(judged);
         verdict
+    }
+
+    /// As [`Judge::packet`], where this judge knows the packet by its digests alone. The statement must be that of an entry
+    /// whose content holds ([`crate::entry::check`]), so that its subjects are the digests of the packet's files.
+    pub fn known_packet(&self, statement: &Statement) -> Option<Verdict> {
+        let path = |name| str::strip_prefix(name, PACKET_DIR);
+        let files = statement.subjects().iter().map(|(name, digest)| Some((path(name)?, Some(*digest))));
+        let files = files.collect::<Option<BTreeMap<_, _>>>()?;
+        if failure::is_claimed(statement) || !self.accepted.holds(&input(files, mentions(Some(statement)))) {
+            return None;
+        }
+        let mut verdict = self.said(statement, true);
+        verdict.merge(failure::claimed(statement, FinalStatus::Ready));
+        Some(verdict)
+    }
+
+    /// The claim gate over a statement. Subjects that are the packet's own files are left out: the gate over the packet
+    /// looks at their names, each by itself and joined.
+    fn said(&self, statement: &Statement, subjects_are_files: bool) -> Verdict {
+        match subjects_are_files {
+            true => {
+                let (part, whole) = (statement.without_subjects(), statement.bytes().len());
+                self.gate.scan_part(STATEMENT_FILE, Channel::Statement, &part, whole)
+            }
+            false => self.gate.scan(STATEMENT_FILE, Channel::Statement, statement.bytes()),
+        }
     }
 
     /// Everything that speaks against a packet, of the statement's claims only that there are some.
@@ -124,7 +144,7 @@ impl Judge {
 
     /// The claim gate over a statement, and over the files of an entry that has no packet (a genesis' policy).
     pub fn statement(&self, statement: &Statement, other_files: &BTreeMap<String, Vec<u8>>) -> Verdict {
-        let mut verdict = self.gate.scan(STATEMENT_FILE, Channel::Statement, &statement.to_bytes());
+        let mut verdict = self.gate.scan(STATEMENT_FILE, Channel::Statement, statement.bytes());
         for (path, bytes) in other_files {
             // Of a policy the gate reads the comments: its lists are the rules themselves.
             verdict.merge(self.gate.scan(path, Channel::PacketFile { path }, bytes));
@@ -223,101 +243,6 @@ pub fn judge(
         None => verdict.merge(blockers::overclaimed(None, files)),
     }
     verdict
-}
-
-/// The facts that a packet holds.
-///
-/// # Errors
-/// The reasons: a file that is missing or not what its type says, a fault of the plan.
-pub fn facts(files: &Files) -> Result<Facts, Verdict> {
-    let lock: Result<TargetLock, Reason> = read(files, LOCK);
-    known_format(files, lock.as_ref().ok().map(|lock| lock.format))?;
-    let (execution, rollback) = (read(files, EXECUTION), read(files, ROLLBACK));
-    let plan = Plan::parse(files.plan());
-    match (lock, execution, rollback, plan) {
-        (Ok(lock), Ok(execution), Ok(rollback), Ok(plan)) => Ok(Facts::new(lock, execution, rollback, plan)),
-        (lock, execution, rollback, plan) => {
-            let mut verdict = Verdict::default();
-            let files = [lock.err(), execution.err(), rollback.err()].into_iter().flatten();
-            files.chain(plan.err().into_iter().flatten()).for_each(|reason| verdict.push(reason));
-            Err(verdict)
-        }
-    }
-}
-
-/// A packet of another format is refused for that, and not for the fields that it has more or less. `read` is the
-/// format, where the lock could be read.
-fn known_format(files: &Files, read: Option<u64>) -> Result<(), Verdict> {
-    if read == Some(PACKET_FORMAT) {
-        return Ok(());
-    }
-    let lock = files.get(LOCK).and_then(|bytes| canon::from_slice::<serde_json::Value>(bytes).ok());
-    match lock.as_ref().and_then(|lock| lock.get("format")) {
-        Some(format) if format.as_u64() != Some(PACKET_FORMAT) => {
-            let found: String = format.to_string().chars().take(40).flat_map(char::escape_default).collect();
-            Err(Reason::new(Code::Malformed, format_args!("{LOCK}#/format"))
-                .values(PACKET_FORMAT, found)
-                .into())
-        }
-        // None is a missing field, which the strict reader names.
-        _ => Ok(()),
-    }
-}
-
-/// The files of a packet that [`packet_facts`] reads.
-pub const FACT_FILES: [&str; 3] = [LOCK, BLOCKERS, MANIFEST];
-
-/// What the ledger's own rules need of a lock. Whether the rest of it is what it must be, the judgement says.
-#[derive(Deserialize)]
-struct Locked {
-    format: u64,
-    plan: Digest,
-    policy: Digest,
-    executable: Digest,
-    source: LockedSource,
-}
-
-#[derive(Deserialize)]
-struct LockedSource {
-    set: Digest,
-    #[serde(default)]
-    dump: Option<DumpFacts>,
-}
-
-/// What the ledger's own rules need to know of a packet, from [`FACT_FILES`].
-///
-/// # Errors
-/// The reasons: a file that is missing or not what its type says.
-pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
-    Ok(packet_facts_and_dump(files)?.0)
-}
-
-/// As [`packet_facts`], and where the source comes from if it is a dump.
-pub(super) fn packet_facts_and_dump(files: &Files) -> Result<(PacketFacts, Option<DumpFacts>), Verdict> {
-    let lock: Result<Locked, Reason> = read(files, LOCK);
-    known_format(files, lock.as_ref().ok().map(|lock| lock.format))?;
-    let lock = lock?;
-    let map: BlockerMap = read(files, BLOCKERS)?;
-    let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
-    let digest = files.digest(BLOCKERS).unwrap_or(Digest::ZERO);
-    let facts = PacketFacts {
-        source: lock.source.set,
-        plan: lock.plan,
-        executable: lock.executable,
-        packet_tree: manifest::tree_digest(manifest),
-        policy: lock.policy,
-        dump: lock.source.dump.is_some(),
-        blockers: Some(blockers::facts(&map, digest)),
-    };
-    Ok((facts, lock.source.dump))
-}
-
-fn read<T: DeserializeOwned>(files: &Files, path: &str) -> Result<T, Reason> {
-    let bytes = files.get(path).ok_or_else(|| Reason::new(Code::FileMissing, path))?;
-    canon::from_slice(bytes).map_err(|e| {
-        let found: String = e.to_string().chars().take(200).flat_map(char::escape_default).collect();
-        Reason::new(Code::Malformed, path).found(found)
-    })
 }
 
 /// Every file that the policy asks for, and none that nobody knows. The facts' reader names its own.

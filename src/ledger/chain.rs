@@ -150,13 +150,13 @@ impl Reader {
         }
         let mut bytes = Vec::new();
         self.read(id, Kind::Tree, MAX_TREE_BYTES, &mut bytes)?;
-        let mut folded: Vec<String> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
         for line in tree::parse(id, &bytes)? {
             let name = match std::str::from_utf8(line.name) {
                 Ok(name) if tree::name_is_allowed(name) => name,
                 _ => return Err(taken.forbidden(format_args!("{path}{}", line.name.escape_ascii()))),
             };
-            folded.push(name.to_ascii_lowercase());
+            names.push(name);
             let path = format!("{path}{name}");
             match line.mode {
                 b"100644" => {
@@ -175,9 +175,10 @@ impl Reader {
                 }
             }
         }
-        folded.sort_unstable();
-        match folded.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(taken.forbidden(format_args!("{path}{} twice", pair[0]))),
+        let folded = |b: u8| b.to_ascii_lowercase();
+        names.sort_unstable_by(|a, b| a.bytes().map(folded).cmp(b.bytes().map(folded)));
+        match names.windows(2).find(|pair| pair[0].eq_ignore_ascii_case(pair[1])) {
+            Some(pair) => Err(taken.forbidden(format_args!("{path}{} twice", pair[0].to_ascii_lowercase()))),
             None => Ok(()),
         }
     }

@@ -148,13 +148,13 @@ pub fn path_fault(path: &str) -> Option<&'static str> {
 /// Why one part of a path is outside the grammar.
 pub fn segment_fault(segment: &str) -> Option<&'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let stem = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
+    let stem = segment.split('.').next().unwrap_or_default();
     match segment {
         "" => Some("an empty segment"),
         s if s.bytes().all(|b| b == b'.') => Some("a segment of dots"),
         s if !s.bytes().all(plain) => Some("other than ASCII letters, digits, `_`, `-`, `.`"),
         s if s.starts_with(['.', '-']) || s.ends_with('.') => Some("a dot or hyphen at an end"),
-        _ if DEVICES.contains(&stem.as_str()) => Some("a device name"),
+        _ if DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device)) => Some("a device name"),
         _ => None,
     }
 }

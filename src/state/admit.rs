@@ -149,7 +149,7 @@ impl State {
                         .values(&record.name, author)
                 });
             } else {
-                let bytes = pae.get_or_insert_with(|| dsse::pae(&verified.statement().to_bytes()));
+                let bytes = pae.get_or_insert_with(|| dsse::pae(verified.statement().bytes()));
                 if let Err(e) = verified.signatures().verify_pae(bytes, &record.public) {
                     verdict.push(Reason::new(Code::SignatureInvalid, &what).found(e));
                 }

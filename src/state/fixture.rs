@@ -162,8 +162,8 @@ pub(crate) fn signed(
 ) -> BTreeMap<String, Vec<u8>> {
     let signers: Vec<Signer<'_>> = by.iter().map(|who| signer(*who)).collect();
     let refs: Vec<&Signer<'_>> = signers.iter().collect();
-    let signatures: Signatures = dsse::sign(&statement.to_bytes(), &refs).expect("signed");
-    files.insert(STATEMENT_FILE.into(), statement.to_bytes());
+    let signatures: Signatures = dsse::sign(statement.bytes(), &refs).expect("signed");
+    files.insert(STATEMENT_FILE.into(), statement.bytes().to_vec());
     files.insert(SIGNATURE_FILE.into(), signatures.to_bytes());
     files
 }

@@ -221,7 +221,7 @@ impl Document {
             return Err(StatementError::field("/subject", "names in ascending order, each once", &odd.name));
         }
         let subjects: Subjects = self.subject.into_iter().map(|s| (s.name, s.digest.sha256)).collect();
-        Ok(Statement { subjects, ledger, nonce, claim })
+        Ok(Statement { subjects, ledger, nonce, claim, text: Vec::new() })
     }
 }
 

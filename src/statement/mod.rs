@@ -116,6 +116,8 @@ pub struct Statement {
     ledger: Option<Digest>,
     nonce: Nonce,
     claim: Claim,
+    /// The bytes of `statement.json`, which are made of the fields above.
+    text: Vec<u8>,
 }
 
 impl Statement {
@@ -125,7 +127,7 @@ impl Statement {
     /// A rule of the claim does not hold.
     pub fn genesis(nonce: Nonce, genesis: Genesis, policy: Digest) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(POLICY_FILE.to_owned(), policy)]);
-        Statement { subjects, ledger: None, nonce, claim: Claim::Genesis(genesis) }.written()
+        Statement::written(subjects, None, nonce, Claim::Genesis(genesis))
     }
 
     /// A grant in the ledger whose genesis statement has this digest.
@@ -142,7 +144,7 @@ impl Statement {
     /// A rule of the claim does not hold, or its kind has files.
     pub fn bare(ledger: Digest, nonce: Nonce, claim: Claim) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(document::LEDGER_SUBJECT.to_owned(), ledger)]);
-        Statement { subjects, ledger: Some(ledger), nonce, claim }.written()
+        Statement::written(subjects, Some(ledger), nonce, claim)
     }
 
     /// A change of the policy, about the new policy file.
@@ -156,7 +158,7 @@ impl Statement {
         policy: Digest,
     ) -> Result<Statement, StatementError> {
         let subjects = Subjects::from([(POLICY_FILE.to_owned(), policy)]);
-        Statement { subjects, ledger: Some(ledger), nonce, claim: Claim::Policy(change) }.written()
+        Statement::written(subjects, Some(ledger), nonce, Claim::Policy(change))
     }
 
     /// A rehearsal, or a rerun where the claim names the rehearsal that it repeats, about the packet's files
@@ -174,7 +176,7 @@ impl Statement {
             None => Claim::Rehearsal(rehearsal),
             Some(_) => Claim::Rerun(rehearsal),
         };
-        Statement { subjects, ledger: Some(ledger), nonce, claim }.written()
+        Statement::written(subjects, Some(ledger), nonce, claim)
     }
 
     /// Reads `statement.json`.
@@ -191,9 +193,9 @@ impl Statement {
             // The slow door gives the reason.
             None => canon::from_slice::<Document>(bytes)?.into_statement()?,
         };
-        let statement = statement.checked()?;
+        let statement = statement.checked()?.with_text();
         // A role twice, or a field spelled `null`, would be a second spelling of the same claim.
-        let again = statement.to_bytes();
+        let again = &statement.text;
         if again != bytes {
             let at = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
             return Err(canon::CanonError::NotCanonical { at }.into());
@@ -202,13 +204,21 @@ impl Statement {
     }
 
     /// The bytes of `statement.json`.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        document::to_canonical(&Document::from_statement(self))
+    pub fn bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The same with an empty list of subjects: what it says beside the names and digests of its files.
+    pub fn without_subjects(&self) -> Vec<u8> {
+        const LIST: &[u8] = br#","subject":["#;
+        // The list is the last field, and a quotation mark in a text is written with a backslash before it.
+        let end = memchr::memmem::rfind(&self.text, LIST).map_or(0, |at| at + LIST.len());
+        [&self.text[..end], b"]}"].concat()
     }
 
     /// Its digest: the identity of the ledger, for a genesis.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.to_bytes())
+        Digest::of(&self.text)
     }
 
     /// The files that it is about.
@@ -237,8 +247,19 @@ impl Statement {
     }
 
     /// What is made here must be what would be read.
-    fn written(self) -> Result<Statement, StatementError> {
-        Statement::parse(&self.checked()?.to_bytes())
+    fn written(
+        subjects: Subjects,
+        ledger: Option<Digest>,
+        nonce: Nonce,
+        claim: Claim,
+    ) -> Result<Statement, StatementError> {
+        let statement = Statement { subjects, ledger, nonce, claim, text: Vec::new() };
+        Statement::parse(&statement.checked()?.with_text().text)
+    }
+
+    fn with_text(mut self) -> Statement {
+        self.text = document::to_canonical(&Document::from_statement(&self));
+        self
     }
 
     fn checked(self) -> Result<Statement, StatementError> {

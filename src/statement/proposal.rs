@@ -34,7 +34,7 @@ pub struct Proposal {
 impl Proposal {
     /// A statement with its first signatures, and the policy that it is about, where it is about one.
     pub fn new(statement: &Statement, signatures: Signatures, policy: Option<String>) -> Proposal {
-        let statement = String::from_utf8_lossy(&statement.to_bytes()).into_owned();
+        let statement = String::from_utf8_lossy(statement.bytes()).into_owned();
         Proposal { format: FORMAT.to_owned(), policy, signatures, statement }
     }
 
@@ -95,7 +95,7 @@ mod tests {
         let ledger = Digest::of(b"genesis");
         let statement = Statement::policy(ledger, Nonce::from_bytes([1; 16]), change, digest).expect("fits");
         let signer = SecretKey::from_seed(&[7; 32]).into();
-        let signatures = dsse::sign(&statement.to_bytes(), &[&signer]).expect("signed");
+        let signatures = dsse::sign(statement.bytes(), &[&signer]).expect("signed");
         let proposal = Proposal::new(&statement, signatures.clone(), Some(policy.to_owned()));
         let (read, same) = Proposal::parse(&proposal.to_bytes()).expect("reads");
         assert_eq!((same, read.policy()), (statement.clone(), Some(policy)));

@@ -41,10 +41,10 @@ fn begin_by_hand(stage: &Stage, ledger: &str, policy: &str, time: &str) {
     let policy = Policy::parse(policy.as_bytes()).expect("above the floor");
     let statement =
         Statement::genesis(Nonce::from_bytes([7; 16]), genesis, policy.digest()).expect("a statement");
-    let signatures = dsse::sign(&statement.to_bytes(), &[&signer]).expect("signed");
+    let signatures = dsse::sign(statement.bytes(), &[&signer]).expect("signed");
     let files = BTreeMap::from([
         ("policy.toml".to_owned(), policy.bytes().to_vec()),
-        (STATEMENT_FILE.to_owned(), statement.to_bytes()),
+        (STATEMENT_FILE.to_owned(), statement.bytes().to_vec()),
         (SIGNATURE_FILE.to_owned(), signatures.to_bytes()),
     ]);
     let time: Timestamp = time.parse().expect("a time");

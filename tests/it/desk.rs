@@ -98,8 +98,8 @@ pub fn forged(
     mut files: BTreeMap<String, Vec<u8>>,
 ) -> StoredEntry {
     let state = state(entries);
-    let signatures = dsse::sign(&statement.to_bytes(), &[signer]).expect("signed");
-    files.insert(STATEMENT_FILE.into(), statement.to_bytes());
+    let signatures = dsse::sign(statement.bytes(), &[signer]).expect("signed");
+    files.insert(STATEMENT_FILE.into(), statement.bytes().to_vec());
     files.insert(SIGNATURE_FILE.into(), signatures.to_bytes());
     let content = content_digest(&file_digests(&files));
     let key = signer.public().fingerprint();

@@ -45,9 +45,9 @@ impl Stage {
         let nonce = Digest::of(who.as_bytes()).as_bytes()[..16].try_into().expect("16 bytes");
         let id = state.ledger().expect("a ledger").id;
         let statement = Statement::grant(id, Nonce::from_bytes(nonce), grant).expect("a grant");
-        let signatures = dsse::sign(&statement.to_bytes(), &[&signer]).expect("signed");
+        let signatures = dsse::sign(statement.bytes(), &[&signer]).expect("signed");
         let files = BTreeMap::from([
-            ("statement.json".to_owned(), statement.to_bytes()),
+            ("statement.json".to_owned(), statement.bytes().to_vec()),
             ("statement.sig".to_owned(), signatures.to_bytes()),
         ]);
         let content = content_digest(&file_digests(&files));

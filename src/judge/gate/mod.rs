@@ -175,6 +175,11 @@ impl Gate {
 
     /// Looks at one object. `object` is its name in the reasons.
     pub fn scan(&self, object: &str, channel: Channel<'_>, bytes: &[u8]) -> Verdict {
+        self.scan_part(object, channel, bytes, bytes.len())
+    }
+
+    /// As [`Gate::scan`], of a part of an object of `whole` bytes, the rest of which is looked at elsewhere.
+    pub fn scan_part(&self, object: &str, channel: Channel<'_>, bytes: &[u8], whole: usize) -> Verdict {
         let mut verdict = Verdict::default();
         let limits = self.policy.limits();
         let (limit, most) = match channel {
@@ -183,9 +188,9 @@ impl Gate {
             Channel::Statement => ("statement_bytes", limits.statement_bytes),
             _ => ("message_bytes", limits.message_bytes),
         };
-        if bytes.len() as u64 > most {
+        if whole as u64 > most {
             let expected = format_args!("at most {most} bytes (limits.{limit})");
-            verdict.push(Reason::new(Code::LimitExceeded, object).values(expected, bytes.len()));
+            verdict.push(Reason::new(Code::LimitExceeded, object).values(expected, whole));
             return verdict;
         }
         let blanked = channel.file().and_then(|name| places::without_typed(&self.policy, name, bytes));

@@ -46,11 +46,14 @@ pub(super) fn mentions(statement: Option<&Statement>) -> &[Mention] {
 }
 
 /// Everything that the judgement of a packet's files depends on, beside the policy.
-pub(super) fn input(files: &Files, mentions: &[Mention]) -> Digest {
+pub(super) fn input<'f>(
+    files: impl IntoIterator<Item = (&'f str, Option<Digest>)>,
+    mentions: &[Mention],
+) -> Digest {
     let mut hasher = Hasher::labelled("fix7.judge.input/v1");
-    for (path, _) in files.iter() {
+    for (path, digest) in files {
         hasher.framed(path.as_bytes());
-        hasher.framed(files.digest(path).unwrap_or(Digest::ZERO).as_bytes());
+        hasher.framed(digest.unwrap_or(Digest::ZERO).as_bytes());
     }
     for mention in mentions {
         for text in [&mention.file, &mention.line.to_string(), &mention.token, &mention.reason] {

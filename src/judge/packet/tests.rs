@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::digest::Digest;
+use crate::evidence::Plan;
 use crate::judge::specimen;
-use crate::packet::{CI, DECISION, PROBES, README, SURFACES, VALIDATOR};
-use crate::statement::{Nonce, Outcome, Rehearsal, Run, Statement};
+use crate::packet::{BLOCKERS, CI, DECISION, LOCK, PROBES, README, SURFACES, VALIDATOR};
+use crate::statement::{Claim, Nonce, Outcome, Rehearsal, Run, Statement};
 
 type Map = BTreeMap<String, Vec<u8>>;
 
@@ -196,4 +197,42 @@ fn what_was_accepted_as_one_result_is_not_known_as_the_other() {
         assert!(says(other).has(Code::ScopeLift), "{:?}", says(other));
         assert_eq!(says(true_result).reasons(), [], "again");
     }
+}
+
+#[test]
+fn a_packet_is_known_by_its_digests_once_it_was_accepted_and_its_statement_is_read_all_the_same() {
+    let judge = Judge::new(&specimen::policy());
+    let (map, files) = (good(), Files::collect(good()).0);
+    let statement = claiming(&map, Outcome::RollbackExact);
+    assert_eq!(judge.known_packet(&statement), None, "nothing was judged");
+    let whole = judge.packet(Some(&statement), &files);
+    assert!(whole.accepted(), "{whole:?}");
+    assert_eq!(judge.known_packet(&statement), Some(whole));
+    let mut other = map.clone();
+    other.get_mut(README).expect("a file").push(b'\n');
+    assert_eq!(judge.known_packet(&claiming(&other, Outcome::RollbackExact)), None, "another file");
+    let failed = claiming(&map, Outcome::RollbackNotExact);
+    assert_eq!(judge.known_packet(&failed), None);
+    // The statement is looked at by itself, known packet or not.
+    let Claim::Rehearsal(mut loud) = statement.claim().clone() else { unreachable!("a rehearsal") };
+    loud.run_id = "production-pass".parse().expect("a label");
+    let subjects = statement.subjects().clone();
+    let loud =
+        Statement::rehearsal(Digest::of(b"g"), statement.nonce(), loud, subjects).expect("a statement");
+    assert!(judge.known_packet(&loud).expect("known").has(Code::ClaimFound));
+    assert!(judge.packet(Some(&loud), &files).has(Code::ClaimFound));
+}
+
+/// Subjects are left out of the look at a statement only where they are the packet's files.
+#[test]
+fn a_subject_that_is_no_file_is_read() {
+    let judge = Judge::new(&specimen::policy());
+    let statement = claiming(&good(), Outcome::RollbackExact);
+    let Claim::Rehearsal(claim) = statement.claim().clone() else { unreachable!("a rehearsal") };
+    let mut subjects = statement.subjects().clone();
+    subjects.insert("packet/production_pass.md".into(), Digest::of(b"x"));
+    let loud =
+        Statement::rehearsal(Digest::of(b"g"), statement.nonce(), claim, subjects).expect("a statement");
+    let verdict = judge.packet(Some(&loud), &Files::collect(good()).0);
+    assert!(verdict.has(Code::ContentMismatch) && verdict.has(Code::ClaimFound), "{verdict:?}");
 }
