@@ -25,7 +25,7 @@
 //!     expires_after_seq: Some(40),
 //! };
 //! let statement = Statement::grant(genesis, Nonce::from_bytes([1; 16]), grant).unwrap();
-//! let read = Statement::parse(&statement.to_bytes()).unwrap();
+//! let read = Statement::parse(statement.bytes()).unwrap();
 //! assert!(matches!(read.claim(), Claim::Grant(g) if g.expires_after_seq == Some(40)));
 //! ```
 
