@@ -2,6 +2,8 @@
 //!
 //! Must not: let an entry count that does not hold. Where a replay begins, `recall` knows.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
 use super::answer::Failure;
@@ -20,6 +22,8 @@ use crate::verify::{EntryFiles, Options, Packets, Step, Verifier};
 
 /// Entries read and checked at a time: bounds the memory, keeps every core busy.
 const BATCH: usize = 256;
+/// Entries that a core takes at once: few, so that none waits long for the others at the end of a batch.
+const SHARE: usize = 4;
 
 /// Folds entries into the state, oldest first; stops at the first that does not hold.
 /// What the index keeps of each goes to `listed`.
@@ -55,6 +59,7 @@ pub(super) fn feed(
     verifier.announce(entries.len() as u64);
     let mut rest = entries;
     let mut judge: Option<Judge> = None;
+    let readers = Readers::of(repo);
     let mut read: Vec<Result<Looked, Reason>> = Vec::new();
     while !read.is_empty() || !rest.is_empty() && !verifier.stopped() {
         let policy = verifier.state().policy().filter(|_| judged);
@@ -75,15 +80,32 @@ pub(super) fn feed(
         let judge = judge.as_ref();
         let (_, ahead) = rayon::join(
             || fold_in(verifier, read, judge, judged, listed.as_deref_mut()),
-            || look_at(repo, batch, judge),
+            || look_at(&readers, batch, judge),
         );
         read = ahead;
         progress(folded);
     }
 }
 
-fn look_at(repo: &Repository, batch: &[Oid], judge: Option<&Judge>) -> Vec<Result<Looked, Reason>> {
-    batch.par_iter().map_init(|| repo.reader(), |reader, oid| Looked::at(reader, oid, judge)).collect()
+fn look_at(readers: &Readers, batch: &[Oid], judge: Option<&Judge>) -> Vec<Result<Looked, Reason>> {
+    let look = |oid: &Oid| Ok(Looked::of(readers.read_entry(oid)?, judge));
+    batch.par_iter().with_max_len(SHARE).map(look).collect()
+}
+
+/// A reader for each core, made once: each opens what it needs of the packs.
+struct Readers(Vec<Mutex<Reader>>);
+
+impl Readers {
+    fn of(repo: &Repository) -> Readers {
+        Readers((0..rayon::current_num_threads()).map(|_| Mutex::new(repo.reader())).collect())
+    }
+
+    /// Reads with the core's own reader, held for no longer: what judges an entry may take up another one meanwhile.
+    fn read_entry(&self, oid: &Oid) -> Result<StoredEntry, Reason> {
+        let own = rayon::current_thread_index().unwrap_or(0) % self.0.len();
+        let reader = self.0[own].lock().unwrap_or_else(PoisonError::into_inner);
+        reader.read_entry(oid).map_err(|error| error.reason())
+    }
 }
 
 fn fold_in(
@@ -119,10 +141,6 @@ pub(super) fn feed_stored(verifier: &mut Verifier, entries: Vec<StoredEntry>, ju
 }
 
 impl Looked {
-    fn at(reader: &Reader, oid: &Oid, judge: Option<&Judge>) -> Result<Looked, Reason> {
-        Ok(Looked::of(reader.read_entry(oid).map_err(|error| error.reason())?, judge))
-    }
-
     fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
         let checked = check(&stored);
         let Some(statement) = checked.verified.as_ref().map(|verified| verified.statement()) else {
