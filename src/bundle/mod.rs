@@ -66,7 +66,7 @@ pub struct Bundle {
 /// Why a file is no bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// Over [`MAX_BYTES`] or [`MAX_FILES`].
+    /// Over [`MAX_BYTES`], [`MAX_FILES`] or [`MAX_LEAVES`].
     #[error("over the limit of {0} {1}")]
     OverLimit(u64, &'static str),
     /// No tar file.
@@ -99,12 +99,26 @@ impl BundleError {
     }
 }
 
+/// Refuses more leaves than a bundle may hold.
+///
+/// # Errors
+/// Over [`MAX_LEAVES`].
+pub fn few_enough(leaves: u64) -> Result<(), BundleError> {
+    match leaves <= MAX_LEAVES as u64 {
+        true => Ok(()),
+        false => {
+            Err(BundleError::OverLimit(MAX_LEAVES as u64, "leaves; `fix7-ledger prove` has no such limit"))
+        }
+    }
+}
+
 impl Bundle {
     /// The file.
     ///
     /// # Errors
-    /// A commit that is no entry's, a path that no archive can hold.
+    /// A commit that is no entry's, a path that no archive can hold, over [`MAX_LEAVES`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
+        few_enough(self.leaves.len() as u64)?;
         archive::pack(&self.files()?)
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bundle, BundleError};
+use super::{Bundle, BundleError, few_enough};
 use crate::digest::Digest;
 use crate::entry::{Entry, Leaf, StoredEntry};
 use crate::policy::Policy;
@@ -67,6 +67,7 @@ pub(super) fn read_leaves(text: &str) -> Result<Vec<Leaf>, BundleError> {
     if starts.first() != Some(&0) {
         return Err(BundleError::Missing("leaves"));
     }
+    few_enough(starts.len() as u64)?;
     starts.push(text.len());
     starts.windows(2).map(|pair| Ok(Leaf::parse(&text[pair[0]..pair[1]])?)).collect()
 }
@@ -74,4 +75,18 @@ pub(super) fn read_leaves(text: &str) -> Result<Vec<Leaf>, BundleError> {
 /// Reads a policy document; a damaged one is for the replay to explain.
 pub(super) fn policy(bytes: &[u8]) -> Option<Policy> {
     Policy::parse(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::MAX_LEAVES;
+
+    #[test]
+    fn more_leaves_than_a_bundle_may_hold_are_refused_before_any_is_read() {
+        let said = |leaves: usize| read_leaves(&"Fix7-Entry: no leaf\n".repeat(leaves)).expect_err("no leaf");
+        assert!(matches!(said(MAX_LEAVES), BundleError::Entry(_)), "{}", said(MAX_LEAVES));
+        assert!(matches!(said(MAX_LEAVES + 1), BundleError::OverLimit(..)), "{}", said(MAX_LEAVES + 1));
+        assert!(few_enough(MAX_LEAVES as u64).is_ok() && few_enough(MAX_LEAVES as u64 + 1).is_err());
+    }
 }

@@ -8,7 +8,7 @@ use super::place::Place;
 use super::recall::{self, Here};
 use super::trust::{Anchor, Trust};
 use super::{checkpoint, leaves, replay, show, surroundings};
-use crate::bundle::{Bundle, MAX_BYTES, MAX_LEAVES, registry_of};
+use crate::bundle::{self, Bundle, MAX_BYTES, registry_of};
 use crate::entry::Entry;
 use crate::judge::{self, Judge};
 use crate::policy::Policy;
@@ -32,13 +32,11 @@ pub(super) fn export(
     let (entry, genesis) = (show::find(&here, wanted)?, show::find(&here, Some("0"))?);
     let parsed = Entry::parse(&entry.commit).map_err(|e| Failure::because(e.code(), &entry.oid, e))?;
     let leaf = parsed.leaf();
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    if size > MAX_LEAVES {
-        let reason = Reason::new(Code::LimitExceeded, "the bundle: leaves");
-        let found = format!("{size}; `fix7-ledger prove` has no such limit");
-        return Err(reason.values(format!("at most {MAX_LEAVES}"), found).into());
-    }
-    let leaves = leaves::texts(repo, tip, size)?;
+    // Before the leaves are read: that takes minutes where there are too many.
+    let over =
+        |e: bundle::BundleError| Failure::because(e.code(), format_args!("the bundle of {size} leaves"), e);
+    bundle::few_enough(size).map_err(over)?;
+    let leaves = leaves::texts(repo, tip, usize::try_from(size).unwrap_or(usize::MAX))?;
     let mut registry = BTreeMap::new();
     for seq in registry_of(&leaves, &entry) {
         registry.insert(seq, show::find(&here, Some(&seq.to_string()))?);
