@@ -121,14 +121,10 @@ fn a_plain_web_server_serves_it() {
     stage.published(&at, &log).exits(1);
 }
 
-/// With `FIX7_GARAGE`, the binary of a Garage server (`cargo install garage`), against that; its build takes some eight
-/// minutes of a processor, so it is not asked of everybody.
+/// Garage, of which `./test` builds the binary.
 #[test]
 fn an_object_store_holds_it() {
-    let Some(garage) = std::env::var_os("FIX7_GARAGE") else {
-        eprintln!("not run: the object store: FIX7_GARAGE names no garage binary");
-        return;
-    };
+    let garage = std::env::var_os("FIX7_TEST_GARAGE").expect("FIX7_TEST_GARAGE is set by ./test");
     let stage = Stage::new();
     let log = stage.checkpoint("work", "four");
     let [rpc, s3] = ports();
