@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fix7_ledger::ledger::Repository;
 
+use crate::desk::Desk;
 use crate::harness::Scratch;
 
 #[path = "../../examples/synthesise/ledger.rs"]
@@ -45,4 +46,19 @@ fn a_synthesised_ledger_without_its_last_pack_is_not_whole() {
     }
     let refused = s.run(&["verify", "--repo", "repo.git", "--json"]).exits(3);
     assert!(refused.codes().contains(&"OBJECT_MISSING".to_owned()));
+}
+
+#[test]
+fn a_report_of_two_hundred_entries_stays_under_a_megabyte_and_turns_green() {
+    // No two packets alike: what is embedded is compressed, and repetition would flatter it.
+    let (s, id) = synthesised(200, u64::MAX);
+    let wrote = s.run(&["report", "--repo", "repo.git", "--out", "report.html", "--json"]).ok().json();
+    assert_eq!(wrote["entries"], 200);
+    let size = std::fs::metadata(s.path("report.html")).expect("written").len();
+    assert!((100_000..1_000_000).contains(&size), "{size} bytes");
+    let mut desk = Desk::new();
+    desk.browser.open(&s.path("report.html"));
+    let found = desk.press(&id, "");
+    assert_eq!(found.outcome, "held", "{found:?}");
+    assert_eq!(desk.browser.value("document.querySelectorAll('#entries .seal.held').length"), 200);
 }
