@@ -44,11 +44,11 @@ class Place:
     def us(self, *arguments, inside="."):
         return self.run(BINARY, *arguments, inside=inside)
 
-    def timed(self, *commands, exits=0):
+    def timed(self, *commands, inside=".", exits=0):
         """Seconds by the clock and of the processor for commands run one after the other."""
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         for command in commands:
-            self.run(*command, exits=exits)
+            self.run(*command, inside=inside, exits=exits)
         wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return wall, processor
