@@ -143,4 +143,31 @@ mod tests {
         assert_eq!(found.walls().runtime.last(), Some(&top.path().canonicalize().expect("a path")));
         assert_eq!(Programs::find(None, &[bin]).map(|p| p.directory.is_absolute()), Ok(true));
     }
+
+    #[test]
+    #[cfg(unix)]
+    fn pg_config_is_asked_first_then_the_systems_layout_then_the_path() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let top = tempfile::tempdir().expect("a directory");
+        let (asked, other) = (top.path().join("asked/bin"), top.path().join("other/bin"));
+        for directory in [&asked, &other] {
+            fs::create_dir_all(directory).expect("bin");
+            NEEDED.iter().for_each(|name| fs::write(directory.join(name), "").expect("a program"));
+        }
+        let config = other.join("pg_config");
+        let says = |directory: &Path| {
+            fs::write(&config, format!("#!/bin/sh\necho {}\n", directory.display())).expect("a script");
+            fs::set_permissions(&config, fs::Permissions::from_mode(0o755)).expect("executable");
+        };
+        let found = || Programs::find(None, std::slice::from_ref(&other)).expect("whole").directory;
+        says(&asked);
+        assert_eq!(found(), asked.canonicalize().expect("a path"));
+        // One that names an installation without a server, as a client's package does: the next place counts.
+        says(&top.path().join("client"));
+        let layout = candidates(&[]).into_iter().find(|directory| whole(directory));
+        let next = layout.as_ref().unwrap_or(&other).canonicalize().expect("a path");
+        assert_eq!(found(), next);
+        assert_eq!(candidates(std::slice::from_ref(&other)).last(), other.canonicalize().ok().as_ref());
+        assert!(INSTALL.contains("install the package") && missing(INSTALL).to_string().contains("--pg-bin"));
+    }
 }

@@ -1,6 +1,6 @@
 //! What each leg says of changes that are not plain: outside of transactions, beside the rows, under locks.
 
-use super::{ALL_EXACT, Cluster, DUMP, entries, outcomes};
+use super::{ALL_EXACT, Cluster, DUMP, attest, document, entries, outcomes, place_of, rehearse};
 
 /// The dump, and an enum.
 fn with_an_enum() -> String {
@@ -56,6 +56,27 @@ fn what_stands_apart_is_compared_in_every_leg_and_told() {
         assert_eq!(schema["pg_dump_before"], schema["pg_dump_after"]);
         assert_eq!(schema["catalogue_before"], schema["catalogue_after"]);
     }
+}
+
+/// What a role is given belongs to the cluster: the database is as before, and the rollback is not exact all the same.
+#[test]
+fn what_a_change_does_to_roles_is_told_and_refused_where_it_stays() {
+    let up = "CREATE TABLE u(a int); ALTER ROLE CURRENT_USER SET work_mem = '16MB';";
+    let rehearsed = |down: &str| {
+        let scratch = place_of(DUMP, up, &format!("DROP TABLE u; {down}"));
+        attest(&scratch, "dump.sql", "staging-7", "keys/anna").ok();
+        let ran = rehearse(&scratch, "dump.sql", "keys/anna.pub");
+        let evidence = document(&scratch, "clone-rollback-evidence.json");
+        (ran, evidence["entries"].as_array().expect("a list").clone())
+    };
+    let (ran, forgotten) = rehearsed("");
+    let effects = |at: usize| forgotten[at]["apart"]["non_transactional_effects"].clone();
+    assert_eq!((effects(1), effects(3)), (serde_json::json!([]), serde_json::json!(["roles"])));
+    assert_eq!((ran.exit, ran.codes()), (4, vec!["NOT_RESTORED".to_owned()]), "{}", ran.stdout);
+    assert!(ran.stdout.contains("sequences, roles and large objects as before"), "{}", ran.stdout);
+    let (ran, twin) = rehearsed("ALTER ROLE CURRENT_USER RESET work_mem;");
+    assert_eq!(outcomes(&twin), ALL_EXACT);
+    ran.ok();
 }
 
 /// A conversion is no object of the catalogue's digest, and whether a view is filled is nothing that pg_dump tells.

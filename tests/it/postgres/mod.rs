@@ -209,3 +209,24 @@ fn what_reaches_out_of_the_database_is_refused_and_its_twin_is_not() {
     assert_eq!(refused.kind, FailureKind::Denied, "{refused}");
     assert_eq!(cluster.run("CREATE SCHEMA d; VACUUM t", false).report.failure, None);
 }
+
+#[test]
+fn a_cluster_is_reached_by_its_socket_alone_and_scripts_run_as_a_plain_role() {
+    let cluster = Cluster::of(DUMP);
+    let asserted = |what: &str| {
+        let sql = format!("DO $$ BEGIN ASSERT {what}; END $$");
+        cluster.commit(&sql).report.failure.map(|failure| failure.text)
+    };
+    let role = "(SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls \
+                FROM pg_roles WHERE rolname = current_user)";
+    for holds in [
+        "current_setting('listen_addresses') = ''",
+        "inet_server_addr() IS NULL AND inet_client_addr() IS NULL",
+        &format!("NOT {role}"),
+        "pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE nspname = 'public'), 'MEMBER')",
+    ] {
+        assert_eq!(asserted(holds), None, "{holds}");
+        let refuted = asserted(&format!("NOT ({holds})"));
+        assert!(refuted.as_ref().is_some_and(|text| text.contains("P0004")), "{holds}: {refuted:?}");
+    }
+}
