@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let entry = Entry::parse(&stored.commit)?;
         entry.verify_signature()?;
         let file = |name: &str| stored.files.get(name).ok_or(format!("{oid}: no {name}"));
-        Signatures::parse(file(SIGNATURE_FILE)?)?.verify_one(file(STATEMENT_FILE)?, entry.signature().key())?;
+        Signatures::parse(file(SIGNATURE_FILE)?)?
+            .verify_one(file(STATEMENT_FILE)?, entry.signature().key())?;
     }
     println!("{} entries, {files} files", chain.len());
     Ok(())

@@ -243,23 +243,26 @@ fn within(repo: &Repository, view: View, size: u64) -> Result<Known, Trouble> {
 /// Verifies the commits behind the end of the index, and appends them to it.
 fn grow(repo: &Repository, index: &Index, chain: &[Oid], mend: Option<Box<Mend>>) -> Result<Known, Trouble> {
     let mut seen = index.view(None)?;
-    let from = seen.resume(u64::MAX)?;
-    let (mut state, mut size, mut commit) = (from.state, from.size, from.commit);
+    let mut from = seen.resume(u64::MAX)?;
     for batch in chain.chunks(BATCH) {
         let mut entries = Vec::new();
-        let holds = held(repo, &mut state, batch, Some(&mut entries));
+        let holds = held(repo, &mut from.state, batch, Some(&mut entries));
         seen.sound()?;
         holds?;
         let now = surroundings::now()?;
-        let written =
-            index.append(&Batch { after: (size, &commit), entries: &entries, state: &state, now })?;
+        let after = (from.size, from.commit.as_str());
+        let written = index.append(&Batch { after, entries: &entries, state: &from.state, now })?;
         if written == Written::Elsewhere {
             return Err(Fault::Busy.into());
         }
+        // Nobody may read the moment before when the next view is opened: it moves the log into the file then, and a log
+        // that is never moved takes many times the file's size.
+        drop((from, seen));
         seen = index.view(None)?;
-        let next = seen.resume(u64::MAX)?;
-        (state, size, commit) = (next.state, next.size, next.commit);
+        from = seen.resume(u64::MAX)?;
     }
+    let size = from.size;
+    drop((from, seen));
     let view = index.view(mend)?.up_to(size);
     let end = view.resume(size)?;
     match chain.last().map(Oid::to_string) == Some(end.commit) {

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::stage::Stage;
+use crate::synthesised::synthesised;
 
 /// What the verbs say of the ledger in `work`.
 fn answers(stage: &Stage) -> Vec<String> {
@@ -144,4 +145,21 @@ fn a_repository_that_cannot_be_written_to_is_read_all_the_same() {
     fs::remove_file(&notes).expect("removed");
     fs::rename(&aside, &notes).expect("moved back");
     goes_on(&stage);
+}
+
+/// A log that is read while it is written is never moved into the file: it took fifteen times the file's size.
+#[test]
+fn an_index_that_was_made_leaves_no_long_log() {
+    let (s, _) = synthesised(1200, 0);
+    s.run(&["status", "--repo", "repo.git"]).ok();
+    let sizes = |ending: &str| -> Vec<u64> {
+        let directories = std::fs::read_dir(s.path("repo.git/fix7-ledger")).expect("notes").flatten();
+        let own = directories.filter(|d| d.file_name().to_string_lossy().starts_with("index-"));
+        let files = own.flat_map(|d| std::fs::read_dir(d.path()).expect("an index")).flatten();
+        let named = files.filter(|f| f.file_name().to_string_lossy().ends_with(ending));
+        named.map(|f| f.metadata().expect("its size").len()).collect()
+    };
+    let file = sizes(".sqlite")[0];
+    assert!(file > 1 << 20, "{file} bytes: long enough to show it");
+    assert!(sizes("-wal").iter().all(|log| *log < file / 4), "{:?} beside {file}", sizes("-wal"));
 }

@@ -10,7 +10,8 @@ use crate::harness::Scratch;
 #[path = "../../examples/synthesise/ledger.rs"]
 mod ledger;
 
-fn synthesised(entries: u64, packets: u64) -> (Scratch, String) {
+/// A bare repository with a ledger of so many entries, and the ledger's id.
+pub fn synthesised(entries: u64, packets: u64) -> (Scratch, String) {
     let s = Scratch::new();
     s.git("", &["init", "-q", "--bare", "-b", "main", "repo.git"]).ok();
     let repository = Repository::open(&s.path("repo.git")).expect("opens");
