@@ -11,7 +11,7 @@ pub(super) use super::recall::{at, trusted};
 use crate::digest::Digest;
 use crate::entry::{Checked, StoredEntry, check};
 use crate::index::Listed;
-use crate::judge::{self, Judge};
+use crate::judge::{self, Judge, Maps};
 use crate::ledger::{Oid, Reader, Repository};
 use crate::packet::Files;
 use crate::policy::Policy;
@@ -88,22 +88,26 @@ pub(super) fn feed(
 }
 
 fn look_at(readers: &Readers, batch: &[Oid], judge: Option<&Judge>) -> Vec<Result<Looked, Reason>> {
-    let look = |oid: &Oid| Ok(Looked::of(readers.read_entry(oid)?, judge));
+    let look = |oid: &Oid| Ok(Looked::of(readers.read_entry(oid)?, judge, &readers.maps));
     batch.par_iter().with_max_len(SHARE).map(look).collect()
 }
 
-/// A reader for each core, made once: each opens what it needs of the packs.
-struct Readers(Vec<Mutex<Reader>>);
+/// A reader for each core, made once: each opens what it needs of the packs. And what all of them have read.
+struct Readers {
+    own: Vec<Mutex<Reader>>,
+    maps: Maps,
+}
 
 impl Readers {
     fn of(repo: &Repository) -> Readers {
-        Readers((0..rayon::current_num_threads()).map(|_| Mutex::new(repo.reader())).collect())
+        let own = (0..rayon::current_num_threads()).map(|_| Mutex::new(repo.reader())).collect();
+        Readers { own, maps: Maps::default() }
     }
 
     /// Reads with the core's own reader, held for no longer: what judges an entry may take up another one meanwhile.
     fn read_entry(&self, oid: &Oid) -> Result<StoredEntry, Reason> {
-        let own = rayon::current_thread_index().unwrap_or(0) % self.0.len();
-        let reader = self.0[own].lock().unwrap_or_else(PoisonError::into_inner);
+        let own = rayon::current_thread_index().unwrap_or(0) % self.own.len();
+        let reader = self.own[own].lock().unwrap_or_else(PoisonError::into_inner);
         reader.read_entry(oid).map_err(|error| error.reason())
     }
 }
@@ -135,13 +139,14 @@ struct Looked {
 /// Checks and judges entries that stand in no repository, and hands them to the verifier in order.
 pub(super) fn feed_stored(verifier: &mut Verifier, entries: Vec<StoredEntry>, judged: bool) {
     let judge = verifier.state().policy().filter(|_| judged).map(Judge::new);
+    let maps = Maps::default();
     let looked: Vec<Looked> =
-        entries.into_par_iter().map(|stored| Looked::of(stored, judge.as_ref())).collect();
+        entries.into_par_iter().map(|stored| Looked::of(stored, judge.as_ref(), &maps)).collect();
     looked.into_iter().for_each(|looked| looked.hand_to(verifier, judge.as_ref(), judged, None));
 }
 
 impl Looked {
-    fn of(stored: StoredEntry, judge: Option<&Judge>) -> Looked {
+    fn of(stored: StoredEntry, judge: Option<&Judge>, maps: &Maps) -> Looked {
         let checked = check(&stored);
         let Some(statement) = checked.verified.as_ref().map(|verified| verified.statement()) else {
             return Looked { stored, checked, facts: None, judged: None };
@@ -158,7 +163,7 @@ impl Looked {
         });
         let facts = has_packet.then(|| {
             let needed = |path: &str| judge::FACT_FILES.contains(&path);
-            judge::packet_facts(&verified_packet(statement, &stored.files, needed).0)
+            judge::packet_facts_among(&verified_packet(statement, &stored.files, needed).0, maps)
         });
         Looked { stored, checked, facts, judged }
     }

@@ -28,4 +28,4 @@ pub use crate::policy::HOLD;
 pub use beside::names_another;
 pub use blockers::overclaimed;
 pub use continuity::continuity;
-pub use packet::{FACT_FILES, Judge, facts, judge, packet_facts};
+pub use packet::{FACT_FILES, Judge, Maps, facts, judge, packet_facts, packet_facts_among};

@@ -36,7 +36,7 @@ mod read;
 mod statement;
 
 pub(super) use read::packet_facts_and_dump;
-pub use read::{FACT_FILES, facts, packet_facts};
+pub use read::{FACT_FILES, Maps, facts, packet_facts, packet_facts_among};
 use statement::{input, mentions, subjects};
 
 /// A judge of packets and statements under one policy: whatever can be made ready once is.

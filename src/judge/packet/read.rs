@@ -2,6 +2,9 @@
 //!
 //! Owns: the strict parse, and the reasons of its failure. Must not: judge what was read ([`super`]).
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -12,7 +15,7 @@ use crate::evidence::lock::{DumpFacts, PACKET_FORMAT};
 use crate::evidence::{Facts, Plan, TargetLock};
 use crate::judge::blockers;
 use crate::packet::{BLOCKERS, EXECUTION, Files, LOCK, MANIFEST, ROLLBACK, manifest};
-use crate::state::PacketFacts;
+use crate::state::{BlockerFacts, PacketFacts};
 use crate::verdict::{Code, Reason, Verdict};
 
 /// The facts that a packet holds.
@@ -82,16 +85,62 @@ pub fn packet_facts(files: &Files) -> Result<PacketFacts, Verdict> {
     Ok(packet_facts_and_dump(files)?.0)
 }
 
+/// As [`packet_facts`], where many packets are read one after the other: a blocker map that was read before is not read
+/// again.
+///
+/// # Errors
+/// As [`packet_facts`].
+pub fn packet_facts_among(files: &Files, maps: &Maps) -> Result<PacketFacts, Verdict> {
+    Ok(facts_and_dump(files, Some(maps))?.0)
+}
+
+/// What blocker maps say, by the digest of their bytes: most packets of a ledger bring the map of the one before. Holds
+/// what could be read alone, and forgets all where it is full, so that no ledger can make it grow.
+#[derive(Debug, Default)]
+pub struct Maps(Mutex<HashMap<Digest, BlockerFacts>>);
+
+/// Most maps that are held: some of each operator's, a few KiB each.
+const MOST_MAPS: usize = 64;
+
+impl Maps {
+    fn get_or_read(
+        &self,
+        digest: Digest,
+        read: impl FnOnce() -> Result<BlockerFacts, Reason>,
+    ) -> Result<BlockerFacts, Reason> {
+        // A map is whole after every call, so a thread that died in one leaves nothing half done.
+        let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = held().get(&digest) {
+            return Ok(known.clone());
+        }
+        let facts = read()?;
+        let mut held = held();
+        if held.len() >= MOST_MAPS {
+            held.clear();
+        }
+        held.insert(digest, facts.clone());
+        Ok(facts)
+    }
+}
+
 /// As [`packet_facts`], and where the source comes from if it is a dump.
 pub(in crate::judge) fn packet_facts_and_dump(
     files: &Files,
 ) -> Result<(PacketFacts, Option<DumpFacts>), Verdict> {
+    facts_and_dump(files, None)
+}
+
+fn facts_and_dump(files: &Files, maps: Option<&Maps>) -> Result<(PacketFacts, Option<DumpFacts>), Verdict> {
     let lock: Result<Locked, Reason> = read(files, LOCK);
     known_format(files, lock.as_ref().ok().map(|lock| lock.format))?;
     let lock = lock?;
-    let map: BlockerMap = read(files, BLOCKERS)?;
-    let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
     let digest = files.digest(BLOCKERS).unwrap_or(Digest::ZERO);
+    let read_map = || read::<BlockerMap>(files, BLOCKERS).map(|map| blockers::facts(&map, digest));
+    let blockers = match maps {
+        Some(maps) => maps.get_or_read(digest, read_map)?,
+        None => read_map()?,
+    };
+    let manifest = files.get(MANIFEST).ok_or_else(|| Reason::new(Code::FileMissing, MANIFEST))?;
     let facts = PacketFacts {
         source: lock.source.set,
         plan: lock.plan,
@@ -99,7 +148,7 @@ pub(in crate::judge) fn packet_facts_and_dump(
         packet_tree: manifest::tree_digest(manifest),
         policy: lock.policy,
         dump: lock.source.dump.is_some(),
-        blockers: Some(blockers::facts(&map, digest)),
+        blockers: Some(blockers),
     };
     Ok((facts, lock.source.dump))
 }

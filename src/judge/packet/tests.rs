@@ -195,6 +195,9 @@ fn what_was_accepted_as_one_result_is_not_known_as_the_other() {
         let says = |result| judge.packet(Some(&claiming(&map, result)), &Files::collect(map.clone()).0);
         assert_eq!(says(true_result).reasons(), []);
         assert!(says(other).has(Code::ScopeLift), "{:?}", says(other));
+        let fresh = Judge::new(&specimen::policy());
+        let files = Files::collect(map.clone()).0;
+        assert_eq!(says(other), fresh.packet(Some(&claiming(&map, other)), &files), "no reason fewer");
         assert_eq!(says(true_result).reasons(), [], "again");
     }
 }
@@ -235,4 +238,98 @@ fn a_subject_that_is_no_file_is_read() {
         Statement::rehearsal(Digest::of(b"g"), statement.nonce(), claim, subjects).expect("a statement");
     let verdict = judge.packet(Some(&loud), &Files::collect(good()).0);
     assert!(verdict.has(Code::ContentMismatch) && verdict.has(Code::ClaimFound), "{verdict:?}");
+}
+
+/// Each missing file is told once: by the one reader that owns it.
+#[test]
+fn a_missing_file_is_told_once() {
+    for path in good().into_keys().filter(|path| !path.starts_with(PLAN_FOLDER)) {
+        let mut fewer = good();
+        fewer.remove(&path);
+        let fewer = if [MANIFEST, TREE].contains(&path.as_str()) { fewer } else { sealed(fewer) };
+        let verdict = judged(fewer);
+        let told = |r: &&Reason| r.code == Code::FileMissing && r.object == path;
+        assert_eq!(verdict.reasons().iter().filter(told).count(), 1, "{path}: {verdict:#?}");
+    }
+}
+
+/// The specimen's policy with one text replaced.
+fn policy_with(from: &str, to: &str) -> Policy {
+    let text = String::from_utf8(specimen::policy().bytes().to_vec()).expect("text");
+    assert!(text.contains(from), "{from}");
+    Policy::parse(text.replacen(from, to, 1).as_bytes()).expect("a policy")
+}
+
+#[test]
+fn a_policy_that_asks_for_more_than_the_selftest_has_accepts_nothing() {
+    assert!(selftest(&specimen::policy()).accepted());
+    for more in
+        [("min_bad_vectors = 5", "min_bad_vectors = 500"), ("min_good_vectors = 1", "min_good_vectors = 50")]
+    {
+        assert!(selftest(&policy_with(more.0, more.1)).has(Code::SelftestBroken), "{more:?}");
+    }
+}
+
+#[test]
+fn what_is_not_ready_is_never_accepted() {
+    assert!(ready(FinalStatus::Ready, true).accepted() && ready(FinalStatus::NotShown, false).accepted());
+    assert!(ready(FinalStatus::NotShown, true).has(Code::RollbackProofMissing));
+}
+
+#[test]
+fn a_lock_of_this_format_is_refused_for_what_is_wrong_with_it() {
+    let mut map = good();
+    let lock = String::from_utf8(map[LOCK].clone()).expect("text");
+    map.insert(LOCK.into(), lock.replacen("\"format\":1,", "\"format\":1,\"further\":1,", 1).into_bytes());
+    let refused = facts(&Files::collect(sealed(map)).0).expect_err("a field that nobody knows");
+    assert_eq!((refused.reasons()[0].code, refused.reasons()[0].object.as_str()), (Code::Malformed, LOCK));
+}
+
+#[test]
+fn a_statement_of_a_run_has_mentions_and_no_other_has() {
+    let statement = claiming(&good(), Outcome::RollbackExact);
+    let Claim::Rehearsal(mut claim) = statement.claim().clone() else { unreachable!("a rehearsal") };
+    let (file, token, reason) = (README.into(), "PRODUCTION_PASS".into(), "a quotation".into());
+    claim.mentions.push(crate::statement::Mention { file, line: 3, reason, token });
+    let subjects = statement.subjects().clone();
+    let with =
+        Statement::rehearsal(Digest::of(b"g"), statement.nonce(), claim, subjects).expect("a statement");
+    assert_eq!(mentions(Some(&with)).len(), 1);
+    assert_eq!((mentions(Some(&statement)).len(), mentions(None).len()), (0, 0));
+}
+
+#[test]
+fn of_a_genesis_the_statement_and_the_policys_names_are_read() {
+    let judge = Judge::new(&specimen::policy());
+    let quiet = claiming(&good(), Outcome::RollbackExact);
+    let with = |policy: &Policy| BTreeMap::from([(POLICY_FILE.to_owned(), policy.bytes().to_vec())]);
+    assert_eq!(judge.statement(&quiet, &with(&specimen::policy())).reasons(), []);
+    let loud = policy_with("hosts = []", "hosts = [\"production-pass\"]");
+    assert!(judge.statement(&quiet, &with(&loud)).has(Code::ClaimFound));
+}
+
+#[test]
+fn a_map_that_was_read_before_speaks_for_its_own_bytes_alone() {
+    let maps = Maps::default();
+    let both = |map: Map| {
+        let files = Files::collect(sealed(map)).0;
+        (packet_facts_among(&files, &maps), packet_facts(&files))
+    };
+    let with = |from: &str, to: &str| {
+        let text = String::from_utf8(good()[BLOCKERS].clone()).expect("text");
+        assert!(text.contains(from), "{from}");
+        let mut map = good();
+        map.insert(BLOCKERS.into(), text.replacen(from, to, 1).into_bytes());
+        map
+    };
+    let (first, alone) = both(good());
+    assert_eq!(first, alone);
+    let other = both(with("\"OPEN\"", "\"CLOSED\""));
+    assert_eq!(other.0, other.1);
+    assert_ne!(other.0, first, "another map");
+    for _ in 0..2 {
+        let (damaged, alone) = both(with("\"state\"", "\"further\""));
+        assert!(damaged.is_err() && damaged == alone, "what cannot be read is not held");
+        assert_eq!(both(good()).0, first, "again");
+    }
 }
