@@ -67,3 +67,29 @@ fn claims(blocker: &Blocker) -> Vec<BlockerClaim> {
         .chain(closed)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::specimen;
+
+    #[test]
+    fn what_the_ledger_knows_of_a_map_is_what_it_says() {
+        let map = specimen::template_plan().blockers;
+        let known = facts(&map, Digest::of(b"map"));
+        let open = |known: &BlockerFacts| known.open.iter().cloned().collect::<Vec<_>>();
+        let ids: Vec<_> = map.blockers.iter().map(|blocker| blocker.id.clone()).collect();
+        assert_eq!(open(&known).len(), ids.len());
+        for blocker in &map.blockers {
+            let (_, shape) = known.shapes.iter().find(|(id, _)| **id == blocker.id).expect("a shape");
+            let legs: Vec<_> = blocker.legs.iter().map(|leg| leg.name.clone()).collect();
+            let needs: Vec<_> = blocker.needs.iter().map(|need| need.id.clone()).collect();
+            assert!(shape.legs.iter().eq(&legs) && shape.needs.iter().eq(&needs), "{}", blocker.id);
+            assert_eq!(shape.operator, blocker.owners.contains(&Owner::Operator));
+        }
+        assert!(known.shapes.iter().any(|(_, shape)| !shape.needs.is_empty() || !shape.legs.is_empty()));
+        let mut closed = map;
+        closed.blockers[0].state = BlockerState::Closed;
+        assert!(!open(&facts(&closed, Digest::of(b"map"))).contains(&closed.blockers[0].id));
+    }
+}

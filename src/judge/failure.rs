@@ -48,3 +48,22 @@ pub(super) fn claimed(statement: &Statement, status: FinalStatus) -> Verdict {
     }
     verdict
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::{specimen, validator};
+
+    #[test]
+    fn a_failure_is_recorded_where_there_is_one_and_excuses_nothing_else() {
+        let mut facts = specimen::facts();
+        let told = |facts: &crate::evidence::Facts| faults(&validator::judge(facts, &specimen::policy()));
+        assert!(told(&facts).has(Code::ScopeLift), "no leg failed");
+        let entry = &mut facts.rollback.entries[1];
+        let changed = entry.after_apply_hash.expect("an applied change").rows;
+        entry.after_rollback_hash.as_mut().expect("a rollback").rows = changed;
+        assert_eq!(told(&facts).reasons(), []);
+        facts.execution.source_directory_unchanged = false;
+        assert!(told(&facts).has(Code::SourceChanged));
+    }
+}

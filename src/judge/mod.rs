@@ -29,3 +29,6 @@ pub use beside::names_another;
 pub use blockers::overclaimed;
 pub use continuity::continuity;
 pub use packet::{FACT_FILES, Judge, Maps, facts, judge, packet_facts, packet_facts_among};
+
+#[cfg(test)]
+mod tests;

@@ -175,9 +175,9 @@ struct Wanted<'p> {
     words: Vec<Word>,
 }
 
-/// One of a surface's words: its parts, and the parts as one.
+/// One of a surface's words: how many parts it has, and the parts as one.
 struct Word {
-    parts: Vec<String>,
+    parts: usize,
     joined: String,
 }
 
@@ -186,7 +186,7 @@ impl<'p> Wanted<'p> {
         let surfaces = policy.surfaces().iter().filter(|surface| surface.kind == SurfaceKind::Request);
         let word = |text: &String| {
             let parts = words(text);
-            Word { joined: parts.concat(), parts }
+            Word { joined: parts.concat(), parts: parts.len() }
         };
         surfaces.map(|surface| Wanted { surface, words: surface.words.iter().map(word).collect() }).collect()
     }
@@ -198,9 +198,8 @@ fn asked_for<'p>(wanted: &[Wanted<'p>], text: &str) -> Vec<&'p Surface> {
     let words = words(text);
     let squashed = words.concat();
     let asks = |Word { parts, joined }: &Word| {
-        let whole = !parts.is_empty() && words.windows(parts.len()).any(|seen| seen == parts);
-        let distinct = parts.len() > 1 || joined.bytes().any(|b| b.is_ascii_digit());
-        whole || words.contains(joined) || (distinct && squashed.contains(joined.as_str()))
+        let distinct = *parts > 1 || joined.bytes().any(|b| b.is_ascii_digit());
+        words.contains(joined) || (distinct && squashed.contains(joined.as_str()))
     };
     wanted.iter().filter(|w| w.words.iter().any(asks)).map(|w| w.surface).collect()
 }
@@ -343,5 +342,20 @@ mod tests {
         only(&plan("[settings]", "[settings]\ntarget = \"/srv/prod/x.db\""), Code::ProductionTarget);
         let dsn = format!("[settings]\ntarget = \"postgres://u:{}@h/d\"", "pw9");
         assert!(plan("[settings]", &dsn).has(Code::SecretsForbidden));
+    }
+
+    #[test]
+    fn r31_a_list_in_the_plan_asks_too() {
+        let plan = |text: &str| plan_verdict(&policy(), &BTreeMap::from([("plan.toml".into(), text.into())]));
+        only(&plan("modes = [\"plain\", \"REAL_RUN\"]"), Code::RealRunForbidden);
+        assert!(plan("modes = [\"plain\", \"rehearse\"]").accepted());
+    }
+
+    #[test]
+    fn what_asks_is_shown_escaped_and_cut() {
+        let shown = |text: &str| argument(text).reasons()[0].object.clone();
+        assert_eq!(shown("real-run\n\u{202e}"), "argument 1: real-run\\n\\u{202e}");
+        let long = format!("cutover {}", "x".repeat(100));
+        assert_eq!(shown(&long), format!("argument 1: {}", &long[..80]));
     }
 }

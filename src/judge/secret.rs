@@ -179,4 +179,25 @@ mod tests {
         assert!(in_argument(&format!("--token={}", "abc")).is_some());
         assert!(in_argument("--token=$TOKEN").is_none());
     }
+
+    #[test]
+    fn a_token_stands_alone_and_holds_the_characters_of_its_form() {
+        let token = format!("ghp_{}", "a".repeat(30));
+        for before in [" ", "key: ", "\"", "="] {
+            assert_eq!(find(format!("{before}{token}").as_bytes()).len(), 1, "{before}");
+        }
+        for before in ["my", "x_", "x-"] {
+            assert_eq!(find(format!("{before}{token}").as_bytes()), [], "{before}");
+        }
+        for joint in ["_", "-"] {
+            assert_eq!(
+                find(format!("ghp_{}", format!("a{joint}").repeat(15)).as_bytes()).len(),
+                1,
+                "{joint}"
+            );
+        }
+        assert_eq!(find(format!("ghp_{}", "a.".repeat(15)).as_bytes()), []);
+        assert_eq!(find(format!("eyJhbGciOi{}", "a.".repeat(10)).as_bytes()).len(), 1);
+        assert_eq!(find(format!("eyJhbGciOi{}", "a,".repeat(10)).as_bytes()), []);
+    }
 }

@@ -200,4 +200,19 @@ mod tests {
         let found = format!("{{\"a\":\"postgres://u:{}@h/d\"}}", "pw7");
         assert!(!format!("{:?}", json(CI, b"{\"a\":1}", found.as_bytes())).contains("pw7"));
     }
+
+    #[test]
+    fn a_changed_line_is_shown_from_shortly_before_the_change_escaped_and_cut() {
+        let far = "x".repeat(60);
+        let of = |derived: String, found: String| {
+            let verdict = text("notes.md", derived.as_bytes(), found.as_bytes());
+            let reason = verdict.reasons()[0].clone();
+            (reason.expected.expect("a value"), reason.found.expect("a value"))
+        };
+        assert_eq!(of("one\n".into(), "two\tü\n".into()), ("one".into(), "two\\t\\u{fc}".into()));
+        let kept = &far[..MAX_QUOTED / 4 + 1];
+        assert_eq!(of(format!("{far}a\n"), format!("{far}b\n")), (format!("{kept}xa"), format!("{kept}xb")));
+        let long = of(format!("a{}\n", "y".repeat(200)), "b\n".into());
+        assert_eq!(long, (format!("a{}", "y".repeat(MAX_QUOTED - 1)), "b".into()));
+    }
 }

@@ -193,3 +193,6 @@ impl fmt::Display for Joined<'_> {
 fn joined(texts: &[String]) -> Joined<'_> {
     Joined(texts)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use crate::evidence::isolation::Level;
 use crate::evidence::{Facts, Leg, Outcome, Plan};
 use crate::judge::specimen;
 use crate::packet::document::Selftest;
-use crate::verdict::Code;
+use crate::verdict::{Code, Verdict};
 
 /// One vector.
 #[derive(Clone, Debug)]
@@ -32,11 +32,7 @@ pub fn selftest() -> &'static Selftest {
         let mut result = Selftest { good: 0, bad: 0, misjudged: Vec::new() };
         for vector in vectors() {
             let verdict = judge(&vector.facts, &policy).verdict();
-            let right = match vector.expected {
-                None => verdict.accepted(),
-                Some(code) => !verdict.accepted() && verdict.reasons().iter().all(|r| r.code == code),
-            };
-            match (right, vector.expected) {
+            match (is_right(&verdict, vector.expected), vector.expected) {
                 (false, _) => result.misjudged.push(vector.name.to_owned()),
                 (true, None) => result.good += 1,
                 (true, Some(_)) => result.bad += 1,
@@ -44,6 +40,14 @@ pub fn selftest() -> &'static Selftest {
         }
         result
     })
+}
+
+/// Whether a verdict is the one that a vector expects: refused for its own reason and no other.
+fn is_right(verdict: &Verdict, expected: Option<Code>) -> bool {
+    match expected {
+        None => verdict.accepted(),
+        Some(code) => !verdict.accepted() && verdict.reasons().iter().all(|r| r.code == code),
+    }
 }
 
 /// Every vector: the good ones first.
@@ -193,5 +197,15 @@ mod tests {
         let result = selftest();
         assert_eq!(result.misjudged, Vec::<String>::new());
         assert_eq!((result.good, result.bad), (4, BAD.len() as u64));
+    }
+
+    #[test]
+    fn r26_a_vector_is_judged_rightly_for_its_own_reason_alone() {
+        use crate::verdict::Reason;
+        let of = |codes: &[Code]| codes.iter().map(|code| Reason::new(*code, "x")).collect::<Verdict>();
+        let own = Some(Code::NoMutation);
+        assert!(is_right(&of(&[Code::NoMutation]), own) && is_right(&of(&[]), None));
+        assert!(!is_right(&of(&[]), own) && !is_right(&of(&[Code::NoMutation]), None));
+        assert!(!is_right(&of(&[Code::NoMutation, Code::LegMissing]), own));
     }
 }
