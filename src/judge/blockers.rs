@@ -82,9 +82,8 @@ mod tests {
         assert_eq!(open(&known).len(), ids.len());
         for blocker in &map.blockers {
             let (_, shape) = known.shapes.iter().find(|(id, _)| **id == blocker.id).expect("a shape");
-            let legs: Vec<_> = blocker.legs.iter().map(|leg| leg.name.clone()).collect();
-            let needs: Vec<_> = blocker.needs.iter().map(|need| need.id.clone()).collect();
-            assert!(shape.legs.iter().eq(&legs) && shape.needs.iter().eq(&needs), "{}", blocker.id);
+            assert_eq!(shape.legs, blocker.legs.iter().map(|leg| leg.name.clone()).collect());
+            assert_eq!(shape.needs, blocker.needs.iter().map(|need| need.id.clone()).collect());
             assert_eq!(shape.operator, blocker.owners.contains(&Owner::Operator));
         }
         assert!(known.shapes.iter().any(|(_, shape)| !shape.needs.is_empty() || !shape.legs.is_empty()));
