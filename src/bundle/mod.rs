@@ -103,7 +103,7 @@ impl BundleError {
 ///
 /// # Errors
 /// Over [`MAX_LEAVES`].
-pub fn few_enough(leaves: u64) -> Result<(), BundleError> {
+pub fn check_leaf_count(leaves: u64) -> Result<(), BundleError> {
     match leaves <= MAX_LEAVES as u64 {
         true => Ok(()),
         false => {
@@ -118,7 +118,7 @@ impl Bundle {
     /// # Errors
     /// A commit that is no entry's, a path that no archive can hold, over [`MAX_LEAVES`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
-        few_enough(self.leaves.len() as u64)?;
+        check_leaf_count(self.leaves.len() as u64)?;
         archive::pack(&self.files()?)
     }
 

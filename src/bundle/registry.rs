@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Bundle, BundleError, few_enough};
+use super::{Bundle, BundleError, check_leaf_count};
 use crate::digest::Digest;
 use crate::entry::{Entry, Leaf, StoredEntry};
 use crate::policy::Policy;
@@ -67,7 +67,7 @@ pub(super) fn read_leaves(text: &str) -> Result<Vec<Leaf>, BundleError> {
     if starts.first() != Some(&0) {
         return Err(BundleError::Missing("leaves"));
     }
-    few_enough(starts.len() as u64)?;
+    check_leaf_count(starts.len() as u64)?;
     starts.push(text.len());
     starts.windows(2).map(|pair| Ok(Leaf::parse(&text[pair[0]..pair[1]])?)).collect()
 }
@@ -87,6 +87,8 @@ mod tests {
         let said = |leaves: usize| read_leaves(&"Fix7-Entry: no leaf\n".repeat(leaves)).expect_err("no leaf");
         assert!(matches!(said(MAX_LEAVES), BundleError::Entry(_)), "{}", said(MAX_LEAVES));
         assert!(matches!(said(MAX_LEAVES + 1), BundleError::OverLimit(..)), "{}", said(MAX_LEAVES + 1));
-        assert!(few_enough(MAX_LEAVES as u64).is_ok() && few_enough(MAX_LEAVES as u64 + 1).is_err());
+        assert!(
+            check_leaf_count(MAX_LEAVES as u64).is_ok() && check_leaf_count(MAX_LEAVES as u64 + 1).is_err()
+        );
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn export(
     // Before the leaves are read: that takes minutes where there are too many.
     let over =
         |e: bundle::BundleError| Failure::because(e.code(), format_args!("the bundle of {size} leaves"), e);
-    bundle::few_enough(size).map_err(over)?;
+    bundle::check_leaf_count(size).map_err(over)?;
     let leaves = leaves::texts(repo, tip, usize::try_from(size).unwrap_or(usize::MAX))?;
     let mut registry = BTreeMap::new();
     for seq in registry_of(&leaves, &entry) {

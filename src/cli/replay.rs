@@ -94,20 +94,20 @@ fn look_at(readers: &Readers, batch: &[Oid], judge: Option<&Judge>) -> Vec<Resul
 
 /// A reader for each core, made once: each opens what it needs of the packs. And what all of them have read.
 struct Readers {
-    own: Vec<Mutex<Reader>>,
+    by_core: Vec<Mutex<Reader>>,
     maps: Maps,
 }
 
 impl Readers {
     fn of(repo: &Repository) -> Readers {
-        let own = (0..rayon::current_num_threads()).map(|_| Mutex::new(repo.reader())).collect();
-        Readers { own, maps: Maps::default() }
+        let by_core = (0..rayon::current_num_threads()).map(|_| Mutex::new(repo.reader())).collect();
+        Readers { by_core, maps: Maps::default() }
     }
 
     /// Reads with the core's own reader, held for no longer: what judges an entry may take up another one meanwhile.
     fn read_entry(&self, oid: &Oid) -> Result<StoredEntry, Reason> {
-        let own = rayon::current_thread_index().unwrap_or(0) % self.own.len();
-        let reader = self.own[own].lock().unwrap_or_else(PoisonError::into_inner);
+        let core = rayon::current_thread_index().unwrap_or(0) % self.by_core.len();
+        let reader = self.by_core[core].lock().unwrap_or_else(PoisonError::into_inner);
         reader.read_entry(oid).map_err(|error| error.reason())
     }
 }
